@@ -1,0 +1,122 @@
+"""What may be sent, and the proof: registrations, opt-outs as a log, suppressions as the present."""
+
+from django.db import models
+from django.db.models.functions import Now
+
+from portal.models import E164, AppendOnlyQuerySet, Organization, User
+from trunks.models import CarrierAccount, Did
+
+
+class Brand(models.Model):
+    """A company as the registry knows it. `daily_cap`: segments a day to one recipient network, for all campaigns."""
+
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="brands")
+    name = models.CharField(max_length=100, help_text="What recipients call the company.")
+    registry_id = models.CharField(max_length=40, blank=True)
+    daily_cap = models.PositiveIntegerField(null=True, blank=True)
+    support = models.CharField(max_length=100, blank=True, help_text="Phone, e-mail or web site named in HELP replies.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CampaignState(models.TextChoices):
+    DRAFT = "draft", "Draft"
+    SUBMITTED = "submitted", "Under review"
+    LIVE = "live", "Live"
+    REJECTED = "rejected", "Rejected"
+    SUSPENDED = "suspended", "Suspended"
+    EXPIRED = "expired", "Expired"
+
+
+class Campaign(models.Model):
+    """A 10DLC campaign: what is sent, by which account, how fast."""
+
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="campaigns")
+    brand = models.ForeignKey(Brand, models.PROTECT, related_name="campaigns")
+    account = models.ForeignKey(CarrierAccount, models.PROTECT, related_name="campaigns")
+    name = models.CharField(max_length=100)
+    carrier_ref = models.CharField(max_length=40, blank=True)
+    state = models.CharField(max_length=10, choices=CampaignState.choices, default=CampaignState.DRAFT)
+    why = models.CharField(max_length=300, blank=True)
+    texts_a_second = models.DecimalField(max_digits=8, decimal_places=2, default=1)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(texts_a_second__gt=0), name="campaign_rate_above_zero")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CampaignDidState(models.TextChoices):
+    PENDING = "pending", "Pending"
+    ASSIGNED = "assigned", "Assigned"
+    FAILED = "failed", "Failed"
+
+
+class CampaignDid(models.Model):
+    """A DID belongs to one campaign at most: carriers refuse a second one."""
+
+    campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="campaign_dids")
+    did = models.OneToOneField(Did, models.CASCADE, related_name="campaign_did")
+    state = models.CharField(max_length=10, choices=CampaignDidState.choices, default=CampaignDidState.PENDING)
+    why = models.CharField(max_length=300, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.did_id} in {self.campaign_id}"
+
+
+class OptOut(models.Model):
+    """The log: every time a person's wish was heard, with the evidence. Append-only, kept for ever."""
+
+    class Kind(models.TextChoices):
+        OPTED_OUT = "opted_out", "Opted out"
+        OPTED_IN = "opted_in", "Opted in again"
+
+    class Source(models.TextChoices):
+        TEXT = "text", "Texted by the person"
+        CARRIER = "carrier", "Reported by the carrier"
+        STAFF = "staff", "Recorded by staff"
+        IMPORT = "import", "Imported"
+
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="+")
+    number = models.CharField(max_length=16, validators=[E164])
+    scope = models.CharField(max_length=40, default="organization")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    source = models.CharField(max_length=10, choices=Source.choices)
+    keyword = models.CharField(max_length=40, blank=True, help_text="Which rule matched.")
+    evidence = models.TextField(blank=True, help_text="The person's own words, whole.")
+    our_number = models.CharField(max_length=16, blank=True, help_text="The DID it was said to.")
+    by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    why = models.CharField(max_length=300, blank=True)
+    at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = AppendOnlyQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["organization", "number", "-id"], name="opt_out_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.kind}"
+
+
+class Suppression(models.Model):
+    """The present: nobody texts this number. Written in the transaction of its log line."""
+
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="suppressions")
+    number = models.CharField(max_length=16, validators=[E164])
+    scope = models.CharField(max_length=40, default="organization")
+    opt_out = models.ForeignKey(OptOut, models.PROTECT, related_name="+")
+    since = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "number", "scope"], name="suppression_once_per_scope")
+        ]
+
+    def __str__(self) -> str:
+        return self.number

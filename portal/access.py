@@ -1,0 +1,121 @@
+"""Roles and what they may do. Every view names a permission; every query starts from a scope of this module."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponseBase
+
+from portal.models import Membership, Organization, Role, Team, User
+
+P = ParamSpec("P")
+
+
+class Can(StrEnum):
+    """What a view may ask for."""
+
+    READ_THREADS = "read threads"
+    TEXT = "text"
+    MANAGE_THREADS = "assign and close threads of others"
+    SEE_DIDS = "see DIDs"
+    MANAGE_DIDS = "manage DIDs"
+    MANAGE_CARRIERS = "manage carriers"
+    MANAGE_OPT_OUTS = "manage opt-outs"
+    MANAGE_PEOPLE = "manage people"
+    SEE_HEALTH = "see health"
+    SEE_AUDIT = "see the audit trail"
+
+
+_AGENT = {Can.READ_THREADS, Can.TEXT}
+_SUPERVISOR = _AGENT | {Can.MANAGE_THREADS, Can.MANAGE_OPT_OUTS, Can.SEE_DIDS}
+PERMISSIONS: dict[Role, frozenset[Can]] = {
+    Role.AGENT: frozenset(_AGENT),
+    Role.SUPERVISOR: frozenset(_SUPERVISOR),
+    Role.DIALER_ADMIN: frozenset({Can.SEE_DIDS, Can.MANAGE_DIDS, Can.MANAGE_CARRIERS, Can.SEE_HEALTH}),
+    Role.COMPLIANCE_ADMIN: frozenset({Can.READ_THREADS, Can.MANAGE_OPT_OUTS, Can.SEE_DIDS, Can.SEE_AUDIT}),
+    Role.OWNER: frozenset(Can),
+}
+
+
+def may(membership: Membership, permission: Can) -> bool:
+    return permission in PERMISSIONS[Role(membership.role)]
+
+
+class MemberRequest(HttpRequest):
+    """A request below /<slug>/: somebody signed in, and a member of the organization in the address."""
+
+    user: User
+    membership: Membership
+    organization: Organization
+    htmx: Any
+
+
+View = Callable[Concatenate[MemberRequest, P], HttpResponseBase]
+
+
+def needs(permission: Can) -> Callable[[View[P]], View[P]]:
+    """Only members who have `permission`; everybody else in the organization gets a 403."""
+
+    def wrap(view: View[P]) -> View[P]:
+        @wraps(view)
+        def checked(request: MemberRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            if not may(request.membership, permission):
+                raise PermissionDenied(f"Your role may not {permission.value}.")
+            return view(request, *args, **kwargs)
+
+        checked.needs = permission  # type: ignore[attr-defined]
+        return checked
+
+    return wrap
+
+
+def team_ids(membership: Membership) -> list[int]:
+    return list(membership.teams.values_list("id", flat=True))
+
+
+def sees_every_thread(membership: Membership) -> bool:
+    return membership.role in (Role.OWNER, Role.COMPLIANCE_ADMIN)
+
+
+def visible_threads(membership: Membership) -> Q:
+    """Which conversations a member sees: the table of people and threads, as a condition on a conversation.
+
+    Agent: DIDs of own teams (only own threads where the team says so). Supervisor: own teams. Owner and compliance
+    admin: all. Dialer admin: none.
+    """
+    within = Q(organization_id=membership.organization_id)
+    if not may(membership, Can.READ_THREADS):
+        return Q(pk__in=[])
+    if sees_every_thread(membership):
+        return within
+    own = Q(team_id__in=team_ids(membership))
+    if membership.role == Role.AGENT:
+        restricted = Team.objects.filter(organization_id=membership.organization_id, own_threads_only=True)
+        own &= Q(assignee=membership) | ~Q(team_id__in=list(restricted.values_list("id", flat=True)))
+    return within & own
+
+
+def textable_dids(membership: Membership) -> Q:
+    """Which DIDs a member may text from, as a condition on a DID (state apart)."""
+    within = Q(organization_id=membership.organization_id, retired_at=None)
+    if not may(membership, Can.TEXT):
+        return Q(pk__in=[])
+    if membership.role == Role.OWNER:
+        return within
+    mine = Q(team_id__in=team_ids(membership))
+    if membership.role == Role.AGENT:
+        mine &= Q(agent=None) | Q(agent=membership)
+    return within & mine
+
+
+def audiences(membership: Membership) -> frozenset[str]:
+    """Which live events a member's browser may hear of (see portal.live)."""
+    heard = {"org", f"user:{membership.user_id}"}
+    if sees_every_thread(membership):
+        heard.add("team:*")
+    elif may(membership, Can.READ_THREADS):
+        heard.update(f"team:{team_id}" for team_id in team_ids(membership))
+    return frozenset(heard)

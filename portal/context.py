@@ -1,0 +1,64 @@
+"""What every page knows: the organization, the member, the areas on the rail, the theme."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from portal.access import Can, may
+from portal.models import Membership
+
+THEMES = ("light", "dark")
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    label: str
+    icon: str
+    url_name: str
+    permission: Can
+
+
+AREAS = (
+    Area("Inbox", "inbox", "inbox", Can.READ_THREADS),
+    Area("DIDs", "phone", "dids", Can.SEE_DIDS),
+    Area("Carriers", "radio-tower", "carriers", Can.MANAGE_CARRIERS),
+    Area("Opt-outs", "octagon-x", "opt-outs", Can.MANAGE_OPT_OUTS),
+    Area("People", "users", "people", Can.MANAGE_PEOPLE),
+    Area("Audit", "scroll-text", "audit", Can.SEE_AUDIT),
+)
+
+
+def areas(membership: Membership) -> list[Area]:
+    return [area for area in AREAS if may(membership, area.permission)]
+
+
+def start_url(membership: Membership) -> str:
+    """Where a member's day begins: the first area the role may open."""
+    return reverse(areas(membership)[0].url_name, args=[membership.organization.slug])
+
+
+def page(request: HttpRequest) -> dict[str, Any]:
+    theme = request.COOKIES.get("theme", "")
+    common: dict[str, Any] = {"theme": theme if theme in THEMES else "", "csp_nonce": getattr(request, "csp_nonce", "")}
+    membership: Membership | None = getattr(request, "membership", None)
+    if membership is None:
+        return common
+    slug = membership.organization.slug
+    nav = [
+        {
+            "label": area.label,
+            "icon": area.icon,
+            "url": (url := reverse(area.url_name, args=[slug])),
+            "active": request.path.startswith(url),
+        }
+        for area in areas(membership)
+    ]
+    return common | {
+        "organization": membership.organization,
+        "membership": membership,
+        "nav": nav,
+        "can": {permission.name.lower() for permission in Can if may(membership, permission)},
+        "live_url": f"/live/{slug}/",
+    }

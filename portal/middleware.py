@@ -1,0 +1,112 @@
+"""What happens around every view: hooks first, the organization of the address, the reader's zone, HTMX endings."""
+
+import zoneinfo
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.template.loader import render_to_string
+from django.urls import resolve
+from django.utils import timezone
+from django_htmx.http import HttpResponseClientRedirect, HttpResponseLocation
+
+from portal.models import Membership
+
+Next = Callable[[HttpRequest], HttpResponseBase]
+HOOKS = "/hooks/"
+
+
+def hooks_first(get_response: Next) -> Next:
+    """Carriers' requests need no session, no cookies and no page: they go to their view at once."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if not request.path_info.startswith(HOOKS):
+            return get_response(request)
+        try:
+            match = resolve(request.path_info)
+        except Http404:
+            return HttpResponse(status=404)
+        return match.func(request, *match.args, **match.kwargs)
+
+    return middleware
+
+
+class OrganizationMiddleware:
+    """Below /<slug>/ the member is found once; somebody who is none gets a 404, as if the organization were not there."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: dict[str, Any]) -> None:
+        slug = kwargs.pop("slug", None)
+        if slug is None or not request.user.is_authenticated:
+            return
+        membership = (
+            Membership.objects.select_related("organization", "user")
+            .filter(organization__slug=slug, user=request.user, is_active=True)
+            .first()
+        )
+        if membership is None:
+            raise Http404("No such organization.")
+        request.membership = membership  # type: ignore[attr-defined]
+        request.organization = membership.organization  # type: ignore[attr-defined]
+        if not request.user.time_zone:
+            timezone.activate(_zone(membership.organization.time_zone))
+
+
+def reader_time_zone(get_response: Next) -> Next:
+    """Times are shown in the reader's zone."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        name = getattr(request.user, "time_zone", "")
+        timezone.activate(_zone(name)) if name else timezone.deactivate()
+        return get_response(request)
+
+    return middleware
+
+
+def _zone(name: str) -> zoneinfo.ZoneInfo:
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+        return zoneinfo.ZoneInfo(settings.TIME_ZONE)
+
+
+def htmx_answers(get_response: Next) -> Next:
+    """A view ends in one way: a redirect. HTMX follows it as a page; one to the sign-in page replaces the window.
+
+    Messages ride along with fragments, so that a flash is seen without a reload.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        if not getattr(request, "htmx", False):
+            return response
+        if isinstance(response, HttpResponseRedirect):
+            return _follow(request, response)
+        if _is_fragment(response):
+            flash = render_to_string("components/_flash.html", {"out_of_band": True}, request)
+            if flash.strip():
+                response.content = response.content + flash.encode()  # type: ignore[attr-defined]
+        return response
+
+    return middleware
+
+
+def _follow(request: HttpRequest, response: HttpResponseRedirect) -> HttpResponse:
+    if response.url.startswith("/accounts/"):
+        return HttpResponseClientRedirect(response.url)
+    return HttpResponseLocation(response.url, target="body")
+
+
+def _is_fragment(response: HttpResponseBase) -> bool:
+    return (
+        response.status_code == 200
+        and not response.streaming
+        and response.get("Content-Type", "").startswith("text/html")
+        and not response.content.lstrip().lower().startswith(b"<!doctype")  # type: ignore[attr-defined]
+    )
