@@ -33,7 +33,7 @@ def main(argv):
             return complain("The environment %s cannot be made: %s." % (environment_home(), error))
         except KeyboardInterrupt:
             return complain("Stopped; the next start makes the environment anew.")
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings" if argv[1:2] == ["test"] else "portal.settings")
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(argv)
@@ -276,7 +276,12 @@ class Progress:
         with open(log_path(home), "wb") as log:
             try:
                 process = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=installer_environ()
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env=installer_environ(),
+                    close_fds=False,  # it keeps the lock, should this process be killed before it
                 )
             except OSError as error:
                 log.write(str(error).encode())
@@ -306,6 +311,7 @@ class Lock:
 
     def __enter__(self):
         self.file = open(self.path, "a+")  # noqa: SIM115 - closed in __exit__
+        os.set_inheritable(self.file.fileno(), True)
         if not self.take(wait=False):
             sys.stderr.write("Another start is making the environment; waiting for it.\n")
             self.take(wait=True)

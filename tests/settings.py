@@ -1,0 +1,22 @@
+"""The settings of the suite: the portal's own, with nothing of this machine's `.env` or `var/`.
+
+DATABASE_URL and REDIS_URL of the environment do count: they choose what the suite runs on.
+"""
+
+import atexit
+import base64
+import os
+import secrets
+import shutil
+import tempfile
+
+DATA_DIR = tempfile.mkdtemp(prefix="portal-tests-")
+atexit.register(shutil.rmtree, DATA_DIR, ignore_errors=True)
+
+os.environ["PORTAL_ENV_FILE"] = os.devnull
+os.environ["PORTAL_DATA_DIR"] = DATA_DIR
+os.environ.setdefault("PORTAL_SECRET_KEY", secrets.token_urlsafe(48))
+os.environ.setdefault("PORTAL_LINK_KEY", secrets.token_urlsafe(32))
+os.environ.setdefault("PORTAL_CREDENTIAL_KEYS", base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
+
+from portal.settings import *  # noqa: E402, F403 - the environment above must come first
