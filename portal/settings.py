@@ -11,7 +11,7 @@ import environ
 import structlog
 from csp.constants import NONCE, NONE, SELF
 
-from portal.configuration import BadSetting, Configuration
+from portal.configuration import Configuration
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 config = Configuration(BASE_DIR)
@@ -225,5 +225,3 @@ structlog.configure(
     logger_factory=structlog.stdlib.LoggerFactory(),
     cache_logger_on_first_use=True,
 )
-
-__all__ = ["BadSetting"]
