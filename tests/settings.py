@@ -19,4 +19,6 @@ os.environ.setdefault("PORTAL_SECRET_KEY", secrets.token_urlsafe(48))
 os.environ.setdefault("PORTAL_LINK_KEY", secrets.token_urlsafe(32))
 os.environ.setdefault("PORTAL_CREDENTIAL_KEYS", base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
 
-from portal.settings import *  # noqa: E402, F403 - the environment above must come first
+import portal.settings  # noqa: E402 - the environment above must come first
+
+vars().update({name: value for name, value in vars(portal.settings).items() if name.isupper()})
