@@ -149,6 +149,9 @@ class Message(models.Model):
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="messages")
     conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="messages")
     direction = models.CharField(max_length=3, choices=Direction.choices)
+    # The customer, as on the conversation: a conditional update may look at its own row alone (a joined condition is
+    # not judged again after PostgreSQL has waited for another writer).
+    number = models.CharField(max_length=16, validators=[E164])
     purpose = models.CharField(max_length=13, choices=Purpose.choices, blank=True)
     body = models.TextField(blank=True)
     segments = models.PositiveSmallIntegerField(default=0)
@@ -203,6 +206,11 @@ class Message(models.Model):
                 fields=["lease_until"], condition=Q(state__in=["claimed", "sending", "unconfirmed"]), name="leases"
             ),
             models.Index(fields=["valid_until"], condition=Q(state="queued"), name="queue_validity"),
+            models.Index(
+                fields=["organization", "number"],
+                condition=Q(state__in=["queued", "claimed", "sending"]),
+                name="leaving_by_number",
+            ),
         ]
 
     def __str__(self) -> str:
