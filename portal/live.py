@@ -4,10 +4,12 @@ The row is the event, written in the transaction of the change. The hub (Redis, 
 every stream process also reads new rows each second.
 """
 
+import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any
 
 import redis
@@ -15,9 +17,11 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 
-from portal.models import LiveEvent
+from portal.clock import database_now
+from portal.models import LiveEvent, Membership
 
 CHANNEL = "portal:live"
+KEPT = timedelta(minutes=5)
 log = structlog.get_logger()
 _listeners: list[Callable[["News"], None]] = []
 _client: redis.Redis | None = None
@@ -53,6 +57,27 @@ def publish_all(items: Iterable[tuple[int, str, str, list[Any]]]) -> None:
     news = [News(row.id, row.organization_id, row.audience, row.kind, row.refs) for row in rows]
     if news:
         transaction.on_commit(lambda: ring(news))
+
+
+def session_mark(key: str) -> str:
+    """Names a session in news without giving its key away."""
+    return hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+def access_changed(user_id: int, *, organization_id: int | None = None, sessions: Iterable[str] = ()) -> None:
+    """Streams of this person end at once and their pages start anew.
+
+    organization_id: only there; None, in all of the person's organizations. sessions: keys; only these sessions.
+    """
+    places = Membership.objects.filter(user_id=user_id).values_list("organization_id", flat=True)
+    marks = [session_mark(key) for key in sessions]
+    wanted = [organization_id] if organization_id is not None else list(places)
+    publish_all((place, f"user:{user_id}", "access", marks) for place in wanted)
+
+
+def trim() -> int:
+    """Delete what every open screen has long heard; returns how many rows went."""
+    return LiveEvent.objects.filter(at__lt=database_now() - KEPT).delete()[0]
 
 
 def listen(hear: Callable[[News], None]) -> None:
