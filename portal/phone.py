@@ -4,9 +4,13 @@ import re
 from functools import lru_cache
 
 import phonenumbers
-from phonenumbers import PhoneNumberFormat
+from phonenumbers import PhoneNumberFormat, timezone
 
-_NANP = re.compile(r"\+?1?([2-9]\d{2})([2-9]\d{6})")  # the North American plan: area code and exchange never start 0, 1
+# The North American plan: area code and exchange never start 0 or 1, and no area code ends in 11. Assigned or not does
+# not matter: new areas open and fiction's 555 stays usable. ASCII, because \d alone would keep Arabic digits.
+_NANP = re.compile(r"\+?1?([2-9](?!11)\d{2})([2-9]\d{6})", re.ASCII)
+_ROUNDED = re.compile(r"\d+[.,]?\d*e\+?\d+", re.IGNORECASE)  # 1.81373E+10
+_DECIMAL = re.compile(r"(\+?\d+)[.,]0+", re.ASCII)  # 18137271234.0, a number column that passed through a data frame
 _PUNCTUATION = re.compile(r"[\s().\-/\u00a0\u2010-\u2015\u202a-\u202e\u2066-\u2069\ufeff]+")
 TOLL_FREE = frozenset({"800", "822", "833", "844", "855", "866", "877", "888"})
 HOME_COUNTRIES = frozenset({"US", "CA", "PR", "VI", "GU", "AS", "MP"})  # 10DLC and the rules of the gate hold here
@@ -18,7 +22,10 @@ class NotANumber(ValueError):
 
 def to_e164(text: str, region: str = "US") -> str:
     """`(312) 555-0100` -> `+13125550100`. A number without a country is read as one of `region`. Raises NotANumber."""
-    plain = _PUNCTUATION.sub("", text)
+    text = text.strip().lstrip("'")  # spreadsheets mark text by an apostrophe
+    if _ROUNDED.fullmatch(text):
+        raise NotANumber("The spreadsheet has rounded this number; make its column a text column and export it again.")
+    plain = _PUNCTUATION.sub("", whole[1] if (whole := _DECIMAL.fullmatch(text)) else text)
     if match := _NANP.fullmatch(plain):
         return f"+1{match[1]}{match[2]}"
     try:
@@ -75,3 +82,15 @@ def pretty(number: str) -> str:
         return phonenumbers.format_number(phonenumbers.parse(number), PhoneNumberFormat.INTERNATIONAL)
     except phonenumbers.NumberParseException:
         return number
+
+
+@lru_cache(maxsize=4096)
+def time_zones(number: str) -> tuple[str, ...]:
+    """IANA zones of the area where an E.164 number was given out; empty when the plan does not say (toll-free)."""
+    if is_toll_free(number):
+        return ()
+    try:
+        zones = timezone.time_zones_for_number(phonenumbers.parse(number))
+    except phonenumbers.NumberParseException:
+        return ()
+    return tuple(zone for zone in zones if zone != timezone.UNKNOWN_TIMEZONE)
