@@ -151,22 +151,37 @@ document.addEventListener("keydown", (event) => {
     if (form) { event.preventDefault(); form.requestSubmit(); }
     return;
   }
-  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || !singleKeys()) return;
+  if (event.key.length > 1 || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (isTyping(event.target) || !singleKeys()) return;
   if (document.querySelector("dialog[open]")) return;
   if (handleKey(event.key)) event.preventDefault();
 });
 
+function findByKey(keys) {
+  const elements = [...document.querySelectorAll("[data-key]")];
+  return elements.find((element) => element.dataset.key === keys && element.checkVisibility());
+}
+
 function handleKey(key) {
+  const match = findByKey(firstKey ? `${firstKey} ${key}` : key);
+  firstKey = "";
+  if (match) { press(match); return true; }
   if (key === "?") { openKeys(); return true; }
   if (key === "j" || key === "k") return moveInList(key === "j" ? 1 : -1);
-  const wanted = firstKey ? `${firstKey} ${key}` : key;
-  firstKey = "";
-  const match = [...document.querySelectorAll("[data-key]")].find(
-    (element) => element.dataset.key === wanted && element.checkVisibility(),
-  );
-  if (match) { press(match); return true; }
   firstKey = key;
   clearTimeout(forgetFirstKey);
   forgetFirstKey = setTimeout(() => { firstKey = ""; }, 1000);
   return false;
 }
+
+// A passkey that did not work says so beside its button instead of in the console.
+document.addEventListener("allauth.error", (event) => {
+  const place = document.getElementById("passkey-error");
+  if (!place) return;
+  event.preventDefault();
+  const cancelled = event.detail.exception?.name === "NotAllowedError";
+  place.textContent = cancelled
+    ? "The browser got no passkey: it was cancelled, or took too long. Try again."
+    : "This browser could not use a passkey here. Sign in another way.";
+  place.hidden = false;
+});
