@@ -1,0 +1,363 @@
+"""What the inbox reads: the list of conversations and the time line of one, in a constant number of queries."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from django.db.models import F, FilteredRelation, IntegerField, Prefetch, Q, QuerySet
+from django.db.models.functions import Coalesce, Greatest
+from django.utils import timezone
+
+from messaging.models import Attachment, Attempt, Conversation, Message, ThreadNote
+from messaging.models import State as MessageState
+from portal import phone
+from portal.access import Can, may, sees_every_thread, team_ids, visible_threads
+from portal.models import Membership, Role
+from trunks.models import Did, TextState
+
+PAGE = 50
+COUNT_LIMIT = 100  # a folder says "99+" rather than count a hundred thousand rows
+NOTES_LIMIT = 100
+DID_LIMIT = 30
+
+
+class Folder(StrEnum):
+    ALL = "all"
+    MINE = "mine"
+    UNASSIGNED = "unassigned"
+    WAITING = "waiting"
+    UNREAD = "unread"
+    CLOSED = "closed"
+
+
+# --- The list ---
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The last row of a page: the next page starts below it. In an address: microseconds, a dot, the id."""
+
+    last_at: datetime
+    id: int
+
+    def __str__(self) -> str:
+        microseconds = (self.last_at - _EPOCH) // timedelta(microseconds=1)
+        return f"{microseconds}.{self.id}"
+
+    @classmethod
+    def read(cls, text: str) -> "Cursor | None":
+        """None for anything that is no cursor."""
+        microseconds, _, row_id = text.partition(".")
+        if not (microseconds.isdecimal() and row_id.isdecimal() and len(text) < 40):
+            return None
+        try:
+            return cls(_EPOCH + timedelta(microseconds=int(microseconds)), int(row_id))
+        except OverflowError:
+            return None
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class FolderCount:
+    folder: Folder
+    label: str
+    icon: str
+    count: int | None  # None: not counted
+
+    @property
+    def shown(self) -> str:
+        if not self.count:
+            return ""
+        return f"{COUNT_LIMIT - 1}+" if self.count >= COUNT_LIMIT else str(self.count)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Up to 50 rows, newest first. A row is a Conversation with did, contact, assignee and `.unread` (an int)."""
+
+    rows: list[Conversation]
+    next_cursor: Cursor | None
+
+
+def inbox_page(
+    membership: Membership, *, folder: Folder = Folder.ALL, did_id: int | None = None, q: str = "", cursor: str = ""
+) -> Page:
+    """One query beyond those of the member's teams. `q` looks in names and numbers, in open and closed threads."""
+    found = _in_folder(_with_unread(_visible(membership), membership), membership, folder, search=q)
+    if did_id is not None:
+        found = found.filter(did_id=did_id)
+    if after := Cursor.read(cursor):
+        found = found.filter(last_at__lte=after.last_at).exclude(last_at=after.last_at, id__gte=after.id)
+    rows = list(found.select_related("did", "contact", "assignee__user").order_by("-last_at", "-id")[: PAGE + 1])
+    has_more = len(rows) > PAGE
+    rows = rows[:PAGE]
+    return Page(rows, Cursor(rows[-1].last_at, rows[-1].pk) if has_more else None)
+
+
+def _visible(membership: Membership) -> QuerySet[Conversation]:
+    return Conversation.objects.filter(visible_threads(membership))
+
+
+def _with_unread(found: QuerySet[Conversation], membership: Membership) -> QuerySet[Conversation]:
+    """Adds `unread`: customer's texts that nobody has answered and this person has not read."""
+    mark = FilteredRelation("read_marks", condition=Q(read_marks__membership=membership))
+    seen = Greatest(F("heard_answered"), Coalesce(F("mark__heard"), 0), output_field=IntegerField())
+    return found.annotate(mark=mark).annotate(unread=F("heard") - seen)
+
+
+def _in_folder(
+    found: QuerySet[Conversation], membership: Membership, folder: Folder, *, search: str = ""
+) -> QuerySet[Conversation]:
+    if search.strip():
+        return found.filter(_matches(search))
+    if folder == Folder.CLOSED:
+        return found.filter(state=Conversation.State.CLOSED)
+    found = found.filter(state=Conversation.State.OPEN)
+    match folder:
+        case Folder.MINE:
+            return found.filter(assignee=membership)
+        case Folder.UNASSIGNED:
+            return found.filter(assignee=None)
+        case Folder.WAITING:
+            return found.filter(waiting_since__isnull=False)
+        case Folder.UNREAD:
+            return found.filter(Q(heard__gt=F("heard_answered")) & Q(("unread__gt", 0)))
+    return found
+
+
+def _matches(search: str) -> Q:
+    """Digits of three or more are looked for in the number, everything in the name."""
+    digits = "".join(character for character in search if character.isdecimal())
+    name = Q(contact__name__icontains=search.strip())
+    is_number = len(digits) >= 3 and not any(character.isalpha() for character in search)
+    return name | Q(number__contains=digits) if is_number else name
+
+
+FOLDERS = (
+    (Folder.ALL, "All open", "inbox"),
+    (Folder.UNREAD, "Unread", "mail"),
+    (Folder.WAITING, "Waiting for us", "clock"),
+    (Folder.MINE, "Mine", "user-round"),
+    (Folder.UNASSIGNED, "Unassigned", "circle-dashed"),
+    (Folder.CLOSED, "Closed", "archive"),
+)
+_COUNTED = (Folder.UNREAD, Folder.WAITING, Folder.MINE, Folder.UNASSIGNED)
+
+
+def folder_counts(membership: Membership) -> list[FolderCount]:
+    """One query a counted folder, none of which reads more than a hundred rows of it."""
+    visible = _visible(membership).order_by()
+    unread = _with_unread(visible, membership)
+
+    def counted(folder: Folder) -> int | None:
+        if folder not in _COUNTED:
+            return None
+        base = unread if folder == Folder.UNREAD else visible
+        return _in_folder(base, membership, folder)[:COUNT_LIMIT].count()
+
+    return [FolderCount(folder, label, icon, counted(folder)) for folder, label, icon in FOLDERS]
+
+
+# --- DIDs of the filters and of a new conversation ---
+
+
+def seen_dids(membership: Membership, q: str = "") -> QuerySet[Did]:
+    """DIDs whose threads this member sees, by number; `q` looks in numbers, labels and tags."""
+    dids = Did.objects.current().filter(organization_id=membership.organization_id)
+    if not sees_every_thread(membership):
+        dids = dids.filter(team_id__in=team_ids(membership))
+    return _named(dids.filter(text_state=TextState.ENABLED), q)
+
+
+def dids_to_text_from(membership: Membership, condition: Q, q: str = "") -> QuerySet[Did]:
+    """Text-enabled DIDs among those of `condition` (portal.access.textable_dids)."""
+    return _named(Did.objects.current().filter(condition, text_state=TextState.ENABLED), q)
+
+
+def _named(dids: QuerySet[Did], q: str) -> QuerySet[Did]:
+    words = q.strip()
+    if words:
+        digits = "".join(character for character in words if character.isdecimal())
+        match = Q(label__icontains=words) | Q(tags__icontains=words)
+        dids = dids.filter(match | Q(number__contains=digits) if digits else match)
+    return dids.order_by("label", "number")
+
+
+# --- One conversation ---
+
+
+def find_thread(membership: Membership, conversation_id: int) -> Conversation:
+    """The thread with did, contact, team, assignee and `.unread`. Raises DoesNotExist when out of sight."""
+    related = ("did__account", "contact", "team", "assignee__user", "organization")
+    found: Conversation = (
+        _with_unread(_visible(membership), membership).select_related(*related).get(pk=conversation_id)
+    )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a state is told: a meaning of the stylesheet, an icon and a word."""
+
+    meaning: str
+    icon: str
+    word: str
+
+
+LOOKS = {
+    MessageState.RECEIVED: Look("", "arrow-down-left", "Received"),
+    MessageState.QUEUED: Look("waiting", "clock", "Queued"),
+    MessageState.CLAIMED: Look("waiting", "clock", "Queued"),
+    MessageState.SENDING: Look("waiting", "loader", "Sending"),
+    MessageState.ACCEPTED: Look("", "check", "Accepted"),
+    MessageState.SENT: Look("", "check", "Sent"),
+    MessageState.DELIVERED: Look("good", "check-check", "Delivered"),
+    MessageState.UNCONFIRMED: Look("warning", "circle-help", "Not confirmed"),
+    MessageState.UNDELIVERED: Look("wrong", "circle-alert", "Not delivered"),
+    MessageState.FAILED: Look("wrong", "circle-alert", "Failed"),
+    MessageState.CANCELED: Look("", "ban", "Canceled"),
+    MessageState.EXPIRED: Look("wrong", "timer-off", "Expired"),
+}
+RETRYABLE = (MessageState.FAILED, MessageState.UNDELIVERED, MessageState.EXPIRED)
+
+
+def look(state: str) -> Look | None:
+    return LOOKS.get(MessageState(state)) if state else None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the time line: a message or a note."""
+
+    at: datetime
+    message: Message | None = None
+    note: ThreadNote | None = None
+    opens_day: bool = False
+
+    @property
+    def key(self) -> str:
+        """Stable name of the line on the page."""
+        return f"m{self.message.pk}" if self.message else f"n{self.note.pk}"  # type: ignore[union-attr]
+
+    @property
+    def version(self) -> str:
+        """Differs whenever the line must be drawn anew."""
+        if self.message is None:
+            return ""
+        pictures = "".join(picture.state[0] for picture in self.pictures)
+        return f"{self.message.state}-{len(self.attempts)}-{pictures}-{int(self.opens_day)}"
+
+    @property
+    def look(self) -> Look | None:
+        return look(self.message.state) if self.message else None
+
+    @cached_property
+    def pictures(self) -> list[Attachment]:
+        return list(self.message.attachments.all()) if self.message else []
+
+    @cached_property
+    def attempts(self) -> list[Attempt]:
+        return list(self.message.attempts.all()) if self.message else []
+
+    @property
+    def is_wrong(self) -> bool:
+        return self.message is not None and self.message.state in RETRYABLE
+
+    @property
+    def can_cancel(self) -> bool:
+        return self.message is not None and self.message.state == MessageState.QUEUED
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """Newest entries of a conversation, oldest first. `before`: the message id from which earlier ones are loaded."""
+
+    entries: list[Entry]
+    before: int | None
+
+
+def thread_page(conversation: Conversation, before: int | None = None) -> Thread:
+    """The newest 50 messages (older than message `before`) and the notes among them; five queries at most."""
+    messages = Message.objects.filter(conversation=conversation)
+    upper: datetime | None = None
+    if before is not None:
+        upper = messages.filter(pk=before).values_list("created_at", flat=True).first()
+        messages = messages.filter(pk__lt=before)
+    attempts = Prefetch("attempts", Attempt.objects.order_by("number"))
+    pictures = Prefetch("attachments", Attachment.objects.order_by("position"))
+    newest = list(messages.select_related("by").prefetch_related(attempts, pictures).order_by("-id")[: PAGE + 1])
+    has_more = len(newest) > PAGE
+    newest = newest[:PAGE]
+    lower = newest[-1].created_at if has_more else None
+    notes = _notes(conversation, lower, upper)
+    return Thread(_with_days(_merged(newest, notes)), newest[-1].pk if has_more else None)
+
+
+def _notes(conversation: Conversation, lower: datetime | None, upper: datetime | None) -> QuerySet[ThreadNote]:
+    notes = ThreadNote.objects.filter(conversation=conversation).select_related("by").order_by("-at")
+    if lower is not None:
+        notes = notes.filter(at__gte=lower)
+    if upper is not None:
+        notes = notes.filter(at__lt=upper)
+    return notes[:NOTES_LIMIT]
+
+
+def _merged(messages: Iterable[Message], notes: Iterable[ThreadNote]) -> list[Entry]:
+    lines = [Entry(message.created_at, message=message) for message in messages]
+    lines += [Entry(note.at, note=note) for note in notes]
+    return sorted(lines, key=lambda line: (line.at, line.note is not None, line.key))
+
+
+def _with_days(lines: list[Entry]) -> list[Entry]:
+    """Marks the first line of each day of the reader's zone."""
+    marked, day = [], None
+    for line in lines:
+        today = timezone.localdate(line.at)
+        marked.append(Entry(line.at, line.message, line.note, opens_day=today != day))
+        day = today
+    return marked
+
+
+def sister_threads(membership: Membership, conversation: Conversation) -> list[Conversation]:
+    """The same person's threads with other DIDs, as far as this member sees them."""
+    same = _visible(membership).filter(organization_id=conversation.organization_id, number=conversation.number)
+    return list(same.exclude(pk=conversation.pk).select_related("did").order_by("-last_at")[:10])
+
+
+def assignable(conversation: Conversation) -> list[Membership]:
+    """Whom the thread may be given to: those of its team who send texts, and the owners. By name."""
+    texting = [role for role in Role if may(Membership(role=role), Can.TEXT)]
+    people = (
+        Membership.objects.filter(organization_id=conversation.organization_id, is_active=True, role__in=texting)
+        .filter(Q(role=Role.OWNER) | Q(teams=conversation.team_id))
+        .select_related("user")
+        .distinct()
+    )
+    return sorted(people, key=lambda member: str(member).casefold())
+
+
+@dataclass(frozen=True, slots=True)
+class LocalTime:
+    """The customer's clock. `is_guess`: it comes from the area code, which people take along when they
+    move; `is_night`: nobody likes a text now.
+    """
+
+    at: datetime
+    is_guess: bool
+    is_night: bool
+
+
+def local_time(conversation: Conversation, now: datetime) -> LocalTime | None:
+    """None where neither contact nor number tell a zone."""
+    named = conversation.contact.time_zone
+    zones = (named,) if named else phone.time_zones(conversation.number)
+    times = {now.astimezone(ZoneInfo(zone)).replace(tzinfo=None): zone for zone in zones}
+    if not times or len(times) > 2:  # a whole country: no guess is better than a wrong one
+        return None
+    at = now.astimezone(ZoneInfo(times[min(times)]))
+    return LocalTime(at, is_guess=not named, is_night=not 8 <= at.hour < 21)
