@@ -1,7 +1,7 @@
-"""Carrier credentials at rest: encrypted with keys of their own, apart from SECRET_KEY, so that either can be rotated."""
+"""Carrier credentials at rest: encrypted with keys of their own, apart from SECRET_KEY, so that each can be rotated."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
@@ -39,7 +39,13 @@ def mask(value: str) -> str:
     return "••••" + value[-4:] if len(value) >= 12 else "••••"
 
 
-class EncryptedJSONField(models.TextField):  # type: ignore[type-arg]
+if TYPE_CHECKING:
+    _TextOfDict = models.TextField[dict[str, Any], dict[str, Any]]
+else:
+    _TextOfDict = models.TextField
+
+
+class EncryptedJSONField(_TextOfDict):
     """A dict that is readable in Python and ciphertext in the database."""
 
     def from_db_value(self, value: str | None, *_: Any) -> dict[str, Any] | None:
