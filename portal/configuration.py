@@ -28,6 +28,9 @@ class Configuration:
         if not os.environ.get("DATABASE_URL"):
             self.data_dir.mkdir(parents=True, exist_ok=True)
             environ.Env.read_env(str(_ensure_keys(self.data_dir / "secrets.env")))
+        running = self.data_dir / "running.env"  # where an `up` of this moment listens (portal.running.addresses)
+        if running.exists():
+            environ.Env.read_env(str(running))
 
     def text(self, name: str, default: str) -> str:
         return os.environ.get(name, default).strip()

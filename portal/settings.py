@@ -104,7 +104,7 @@ REDIS_URL = config.text("REDIS_URL", "")
 CACHES = {"default": config.cache(REDIS_URL)}
 
 # Celery. A broker message is only a nudge: the row is the queue, and a tick each second finds what a nudge lost.
-CELERY_BROKER_URL = REDIS_URL or "memory://"
+CELERY_BROKER_URL = REDIS_URL or "memory://localhost/"
 CELERY_BROKER_TRANSPORT_OPTIONS = (
     {"visibility_timeout": 60, "unacked_restore_interval": 2, "unacked_restore_throttle": 1}
     if REDIS_URL

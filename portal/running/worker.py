@@ -28,7 +28,7 @@ class EmbeddedWorker:
             without_gossip=True,
             without_heartbeat=True,
         )
-        self._beat = EmbeddedService(app, thread=True)
+        self._beat = EmbeddedService(app, thread=True, scheduler_cls=app.conf.beat_scheduler)
         self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
 
     def start(self) -> None:
