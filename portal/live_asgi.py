@@ -28,6 +28,7 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 KEEP_ALIVE_SECONDS = 15.0  # proxies drop silent connections
 CHECK_SECONDS = 60.0
 PACE_SECONDS = 0.1  # news that comes faster is told together
+ALIVE = ":\nevent: alive\ndata: {}\n\n"  # an event, for a browser does not show comments to the page
 STUCK_SECONDS = 30.0  # a reader that takes nothing for so long is gone
 ADDRESS = re.compile(r"/live/([-\w]+)/")
 HEADERS = [
@@ -137,7 +138,7 @@ async def _tell(stream: Stream, look: Callable[[], Awaitable[Seat | int]], seat:
     check_at = loop.time() + CHECK_SECONDS
     while not stream.ended:
         if not await _woken(stream, min(KEEP_ALIVE_SECONDS, check_at - loop.time())):
-            await _write(send, ":\n\n")
+            await _write(send, ALIVE)
         if loop.time() >= check_at:
             check_at = loop.time() + CHECK_SECONDS
             if await look() != seat:
