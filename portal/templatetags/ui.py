@@ -1,4 +1,4 @@
-"""What templates need to look right: `{% load ui %}` gives icons, initials, and links that keep the filters."""
+"""For templates: `{% load ui %}` gives icons, states, initials, numbers, and links that keep the filters."""
 
 from functools import lru_cache
 from typing import Any
@@ -8,6 +8,8 @@ from django.template import Context
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from lucide.templatetags.lucide import lucide
+
+from portal.phone import pretty
 
 register = template.Library()
 
@@ -26,10 +28,28 @@ def icon(name: str, css_class: str = "", label: str = "") -> SafeString:
 
 
 @register.filter
+def phone(number: object) -> str:
+    """`+13125550100` -> `(312) 555-0100`."""
+    return pretty(str(number))
+
+
+@register.filter
 def initials(name: object) -> str:
     """`Mary Ann Lee` -> `ML`; empty when there is no letter, as in a telephone number."""
     letters = [word[0].upper() for word in str(name).split() if word[0].isalpha()]
     return "".join(letters[:1] + letters[1:][-1:])
+
+
+BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+SYSTEMS = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Mac OS", "Mac"), ("Windows", "Windows"))
+
+
+@register.filter
+def browser(user_agent: str) -> str:
+    """`Mozilla/5.0 (Macintosh; …) Firefox/128.0` -> `Firefox on Mac`. Good enough to know one's own browser by."""
+    name = next((name for mark, name in BROWSERS if mark in user_agent), "A browser")
+    system = next((name for mark, name in (*SYSTEMS, ("Linux", "Linux")) if mark in user_agent), "")
+    return f"{name} on {system}" if system else name
 
 
 @register.inclusion_tag("components/_avatar.html")
