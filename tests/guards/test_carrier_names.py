@@ -1,7 +1,12 @@
-"""A carrier can be found, read and deleted as a unit: its name stands in its own places and in one registry line."""
+"""A carrier can be found, read and deleted as a unit: its name stands in its own places and in one registry line.
 
+Comments and docstrings may cite a carrier's documentation anywhere; what runs or is shown may not name it.
+"""
+
+import ast
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,8 +37,29 @@ def sources() -> list[str]:
 
 def lines_naming(kind: str, name: str) -> list[int]:
     word = re.compile(rf"(?<![a-z]){re.escape(kind)}(?![a-z])", re.IGNORECASE)
-    lines = (ROOT / name).read_text().splitlines()
-    return [number for number, line in enumerate(lines, 1) if word.search(line)]
+    text = (ROOT / name).read_text()
+    running = running_lines(text) if name.endswith(".py") else enumerate(text.splitlines(), 1)
+    return sorted({number for number, line in running if word.search(line)})
+
+
+def running_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Python without its comments and docstrings."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            node.value.value = ""
+    return enumerate(ast.unparse(tree).splitlines(), 1)
+
+
+@pytest.mark.parametrize("line", ["import trunks.carriers.telnyx", "KIND = 'telnyx'", "x = telnyx_key", "f('Telnyx')"])
+def test_code_that_names_a_carrier_is_seen(line: str) -> None:
+    word = "telnyx"
+    assert [word in running.lower() for _, running in running_lines(line)] == [True]
+
+
+def test_a_citation_is_none() -> None:
+    cited = '"""After Telnyx."""\nx = 1  # as Telnyx has it\n'
+    assert "telnyx" not in "".join(line for _, line in running_lines(cited)).lower()
 
 
 def test_there_is_something_to_guard() -> None:
@@ -56,7 +82,7 @@ def test_the_registry_names_a_carrier_in_one_line(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", carriers.KINDS)
 def test_a_carrier_offers_its_kind_and_a_readme(kind: str) -> None:
-    assert carriers.get(kind).KIND == kind
+    assert kind == carriers.get(kind).KIND
     assert (ROOT / "trunks/carriers" / kind / "README.md").is_file()
 
 
