@@ -6,12 +6,14 @@ DATABASE_URL and REDIS_URL of the environment do count: they choose what the sui
 import atexit
 import base64
 import os
+import pathlib
 import secrets
 import shutil
 import tempfile
 
 DATA_DIR = tempfile.mkdtemp(prefix="portal-tests-")
 atexit.register(shutil.rmtree, DATA_DIR, ignore_errors=True)
+(pathlib.Path(DATA_DIR) / "static").mkdir()  # whitenoise warns when it is absent
 
 os.environ["PORTAL_ENV_FILE"] = os.devnull
 os.environ["PORTAL_DATA_DIR"] = DATA_DIR

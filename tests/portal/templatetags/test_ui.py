@@ -1,0 +1,64 @@
+from typing import Any
+
+import pytest
+from django.http import QueryDict
+from django.template import Context, Template
+from lucide import IconDoesNotExist
+
+from portal.templatetags import ui
+
+
+def test_an_icon_beside_a_word_is_silent() -> None:
+    drawn = ui.icon("phone")
+    assert drawn.startswith("<svg")
+    assert 'class="icon"' in drawn
+    assert 'aria-hidden="true"' in drawn
+
+
+def test_an_icon_alone_has_a_voice() -> None:
+    drawn = ui.icon("phone", label="Call")
+    assert 'role="img"' in drawn
+    assert 'aria-label="Call"' in drawn
+    assert "aria-hidden" not in drawn
+
+
+def test_an_icon_that_does_not_exist_is_found_at_once() -> None:
+    with pytest.raises(IconDoesNotExist):
+        ui.icon("no-such-icon")
+
+
+@pytest.mark.parametrize(
+    ("name", "letters"), [("Ann Lee", "AL"), ("mary ann lee", "ML"), ("Cher", "C"), ("+13125550100", ""), ("", "")]
+)
+def test_initials(name: str, letters: str) -> None:
+    assert ui.initials(name) == letters
+
+
+def test_a_state_is_colour_icon_and_word_and_the_word_is_escaped() -> None:
+    shown = ui.state("wrong", "circle-x", "<b>Failed")
+    assert shown.startswith('<span class="state is-wrong"><svg')
+    assert shown.endswith("&lt;b&gt;Failed</span>")
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "words"),
+    [
+        ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/126.0 Safari/537.36 Edg/126.0", "Edge on Windows"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) Version/17.5 Safari/604.1", "Safari on iPhone"),
+        ("Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/126.0 Mobile Safari/537.36", "Chrome on Android"),
+        ("curl/8.5", "A browser"),
+    ],
+)
+def test_browser(user_agent: str, words: str) -> None:
+    assert ui.browser(user_agent) == words
+
+
+def test_page_links_keep_the_filters(rf: Any) -> None:
+    request = rf.get("/x/?team=3&page=2")
+    assert isinstance(request.GET, QueryDict)
+    template = Template("{% load ui %}{% page_query page=3 %} {% page_query team=None %}")
+    assert template.render(Context({"request": request}, autoescape=False)) == "?team=3&page=3 ?page=2"
+
+
+def test_numbers_are_written_as_people_write_them() -> None:
+    assert Template('{% load ui %}{{ "+13125550100"|phone }}').render(Context()) == "(312) 555-0100"
