@@ -76,6 +76,8 @@ class Did(models.Model):
     text_state = models.CharField(max_length=10, choices=TextState.choices, default=TextState.OFF)
     text_why = models.CharField(max_length=300, blank=True, help_text="Why it cannot text, in a sentence.")
     text_changed_at = models.DateTimeField(null=True)
+    text_ask_at = models.DateTimeField(null=True, help_text="While pending: when the carrier is asked (again).")
+    text_tries = models.PositiveSmallIntegerField(default=0, help_text="How often the carrier was asked in vain.")
     mms = models.BooleanField(default=False)
     health_why = models.CharField(max_length=300, blank=True, help_text="What is wrong with its registration.")
     team = models.ForeignKey(Team, models.SET_NULL, null=True, blank=True, related_name="dids")
@@ -99,6 +101,7 @@ class Did(models.Model):
         indexes = [
             models.Index(fields=["account", "number"], name="did_by_account"),
             models.Index(fields=["organization", "team", "number"], name="did_by_team"),
+            models.Index(fields=["text_ask_at"], condition=Q(text_state="pending"), name="did_to_ask"),
         ]
 
     def __str__(self) -> str:
