@@ -82,11 +82,9 @@ function watchToasts() {
     setTimeout(leave, TOAST_SECONDS * 1000);
   }
 }
-const flash = document.getElementById("flash");
-if (flash) {
-  watchToasts();
-  new MutationObserver(watchToasts).observe(flash, { childList: true, subtree: true });
-}
+watchToasts();
+document.addEventListener("htmx:oobAfterSwap", watchToasts);
+document.addEventListener("htmx:afterSettle", watchToasts);
 
 // Tick boxes: the one in the head ticks all rows; [data-picked] tells how many.
 document.addEventListener("change", (event) => {
