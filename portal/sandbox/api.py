@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 import time
+import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -39,9 +40,14 @@ class Sandbox:
         if text.media_urls and not text.fetched_us:
             job = asyncio.create_task(self._fetch_and_tell(text))
             self.jobs.add(job)
-            job.add_done_callback(self.jobs.discard)
+            job.add_done_callback(self._fetched)
         else:
             self.outbox.tell_status(text)
+
+    def _fetched(self, job: asyncio.Task[None]) -> None:
+        self.jobs.discard(job)
+        if not job.cancelled() and (error := job.exception()):
+            traceback.print_exception(error)
 
     async def _fetch_and_tell(self, text: Text) -> None:
         await media.fetch_all(self.store, self.session, text)
@@ -78,14 +84,16 @@ class Bucket:
 
 
 def answering(handler: Handler) -> Handler:
-    """Turn a Refusal into its JSON answer."""
+    """Turn a Refusal into its JSON answer, and answer only when what happened is written down."""
 
     @wraps(handler)
     async def wrapped(request: web.Request) -> web.StreamResponse:
         try:
-            return await handler(request)
+            answer = await handler(request)
         except Refusal as refusal:
             return refused(refusal)
+        await asyncio.sleep(0)  # one turn of the loop, in which the store writes its lines
+        return answer
 
     return wrapped
 
@@ -134,7 +142,7 @@ async def send(request: web.Request) -> web.StreamResponse:
             answer = refused(refusal)
     except Refusal as refusal:
         answer = refused(refusal)
-    await asyncio.sleep(random.uniform(*sandbox.settings.latency))  # noqa: S311
+    await asyncio.sleep(random.uniform(*sandbox.settings.latency))  # at least one turn: the text is written  # noqa: S311
     return answer
 
 

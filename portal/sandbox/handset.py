@@ -35,6 +35,10 @@ async def style(request: web.Request) -> web.StreamResponse:
     return _file("handset.css", "text/css", {})
 
 
+async def icon(request: web.Request) -> web.StreamResponse:
+    return _file("handset.svg", "image/svg+xml", {})
+
+
 def _file(name: str, kind: str, headers: dict[str, str]) -> web.Response:
     headers = {"x-content-type-options": "nosniff", "cache-control": "no-cache", **headers}
     return web.Response(text=(HERE / name).read_text(), content_type=kind, headers=headers)
@@ -199,4 +203,5 @@ DOORS = (
     web.get("/handset-dids", dids),
     web.get("/handset.js", script),
     web.get("/handset.css", style),
+    web.get("/handset.svg", icon),
 )

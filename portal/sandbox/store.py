@@ -114,7 +114,8 @@ class Store:
         self._change("account", asdict(account))
 
     def put_text(self, text: Text) -> None:
-        self._change("text", {name: getattr(text, name) for name in Text.__slots__})
+        self._keep_text(text)
+        self._write("text", {name: getattr(text, name) for name in Text.__slots__})
 
     def put_media(self, media: Media, content: bytes) -> None:
         self.media_path(media.id).write_bytes(content)
@@ -136,6 +137,9 @@ class Store:
 
     def _change(self, kind: str, record: dict[str, Any]) -> None:
         self._apply[kind](record)
+        self._write(kind, record)
+
+    def _write(self, kind: str, record: dict[str, Any]) -> None:
         if not self._lines:
             asyncio.get_running_loop().call_soon(self._flush)
         self._lines.append(json.dumps({"kind": kind, **record}).encode())
@@ -177,6 +181,9 @@ class Store:
     def _apply_text(self, record: dict[str, Any]) -> None:
         text = Text(**_without_kind(record))
         text.media_urls, text.media = tuple(text.media_urls), tuple(text.media)
+        self._keep_text(text)
+
+    def _keep_text(self, text: Text) -> None:
         self.texts[text.id] = text
         self.threads[text.pair].append(text)
         if text.inbound:

@@ -16,6 +16,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from trunks.carriers.base import Webhook
 
+DID, CUSTOMER = "+13125550100", "+12015550123"
+
 
 @dataclass
 class Running:
