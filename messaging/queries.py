@@ -7,14 +7,16 @@ from enum import StrEnum
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from django.db.models import F, FilteredRelation, IntegerField, Prefetch, Q, QuerySet
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
+from django.db.models import F, FilteredRelation, IntegerField, Prefetch, Q, QuerySet, prefetch_related_objects
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
 from messaging.models import Attachment, Attempt, Conversation, Message, ThreadNote
 from messaging.models import State as MessageState
 from portal import phone
-from portal.access import Can, may, sees_every_thread, team_ids, visible_threads
+from portal.access import Can, may, sees_every_thread, visible_threads
 from portal.models import Membership, Role
 from trunks.models import Did, TextState
 
@@ -100,7 +102,11 @@ def inbox_page(
 
 
 def _visible(membership: Membership) -> QuerySet[Conversation]:
-    return Conversation.objects.filter(visible_threads(membership))
+    """The member's threads. Teams are asked for once for each loaded membership, which is once a request."""
+    known = vars(membership)
+    if "_visible_threads" not in known:
+        known["_visible_threads"] = visible_threads(membership)
+    return Conversation.objects.filter(known["_visible_threads"])
 
 
 def _with_unread(found: QuerySet[Conversation], membership: Membership) -> QuerySet[Conversation]:
@@ -150,17 +156,26 @@ _COUNTED = (Folder.UNREAD, Folder.WAITING, Folder.MINE, Folder.UNASSIGNED)
 
 
 def folder_counts(membership: Membership) -> list[FolderCount]:
-    """One query a counted folder, none of which reads more than a hundred rows of it."""
+    """One query, which reads at most a hundred rows of each counted folder."""
     visible = _visible(membership).order_by()
     unread = _with_unread(visible, membership)
+    counts = _counts([_in_folder(unread if one == Folder.UNREAD else visible, membership, one) for one in _COUNTED])
+    known = dict(zip(_COUNTED, counts, strict=True))
+    return [FolderCount(folder, label, icon, known.get(folder)) for folder, label, icon in FOLDERS]
 
-    def counted(folder: Folder) -> int | None:
-        if folder not in _COUNTED:
-            return None
-        base = unread if folder == Folder.UNREAD else visible
-        return _in_folder(base, membership, folder)[:COUNT_LIMIT].count()
 
-    return [FolderCount(folder, label, icon, counted(folder)) for folder, label, icon in FOLDERS]
+def _counts(found: list[QuerySet[Conversation]]) -> list[int]:
+    """How many rows each of them has, up to the limit, in one round trip."""
+    limited = [one.values("pk")[:COUNT_LIMIT] for one in found]
+    try:
+        statements = [one.query.sql_with_params() for one in limited]
+    except EmptyResultSet:  # a member who sees nothing
+        return [0] * len(found)
+    # The statements are Django's own; every value travels as a parameter.
+    columns = ", ".join(f"(SELECT COUNT(*) FROM ({sql}) AS counted)" for sql, _ in statements)  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {columns}", [value for _, values in statements for value in values])
+        return list(cursor.fetchone())
 
 
 # --- DIDs of the filters and of a new conversation ---
@@ -170,16 +185,16 @@ def seen_dids(membership: Membership, q: str = "") -> QuerySet[Did]:
     """DIDs whose threads this member sees, by number; `q` looks in numbers, labels and tags."""
     dids = Did.objects.current().filter(organization_id=membership.organization_id)
     if not sees_every_thread(membership):
-        dids = dids.filter(team_id__in=team_ids(membership))
-    return _named(dids.filter(text_state=TextState.ENABLED), q)
+        dids = dids.filter(team__members=membership)
+    return named(dids.filter(text_state=TextState.ENABLED), q)
 
 
 def dids_to_text_from(membership: Membership, condition: Q, q: str = "") -> QuerySet[Did]:
     """Text-enabled DIDs among those of `condition` (portal.access.textable_dids)."""
-    return _named(Did.objects.current().filter(condition, text_state=TextState.ENABLED), q)
+    return named(Did.objects.current().filter(condition, text_state=TextState.ENABLED), q)
 
 
-def _named(dids: QuerySet[Did], q: str) -> QuerySet[Did]:
+def named(dids: QuerySet[Did], q: str) -> QuerySet[Did]:
     words = q.strip()
     if words:
         digits = "".join(character for character in words if character.isdecimal())
@@ -217,13 +232,16 @@ LOOKS = {
     MessageState.ACCEPTED: Look("", "check", "Accepted"),
     MessageState.SENT: Look("", "check", "Sent"),
     MessageState.DELIVERED: Look("good", "check-check", "Delivered"),
-    MessageState.UNCONFIRMED: Look("warning", "circle-help", "Not confirmed"),
+    MessageState.UNCONFIRMED: Look("warning", "circle-question-mark", "Not confirmed"),
     MessageState.UNDELIVERED: Look("wrong", "circle-alert", "Not delivered"),
     MessageState.FAILED: Look("wrong", "circle-alert", "Failed"),
     MessageState.CANCELED: Look("", "ban", "Canceled"),
     MessageState.EXPIRED: Look("wrong", "timer-off", "Expired"),
 }
 RETRYABLE = (MessageState.FAILED, MessageState.UNDELIVERED, MessageState.EXPIRED)
+
+
+TROUBLED = (*RETRYABLE, MessageState.UNCONFIRMED)
 
 
 def look(state: str) -> Look | None:
@@ -258,11 +276,11 @@ class Entry:
 
     @cached_property
     def pictures(self) -> list[Attachment]:
-        return list(self.message.attachments.all()) if self.message else []
+        return list(self.message.attachments.all()) if self.message and self.message.has_media else []
 
     @cached_property
     def attempts(self) -> list[Attempt]:
-        return list(self.message.attempts.all()) if self.message else []
+        return list(self.message.attempts.all()) if self.message and self.message.state in TROUBLED else []
 
     @property
     def is_wrong(self) -> bool:
@@ -288,14 +306,21 @@ def thread_page(conversation: Conversation, before: int | None = None) -> Thread
     if before is not None:
         upper = messages.filter(pk=before).values_list("created_at", flat=True).first()
         messages = messages.filter(pk__lt=before)
-    attempts = Prefetch("attempts", Attempt.objects.order_by("number"))
-    pictures = Prefetch("attachments", Attachment.objects.order_by("position"))
-    newest = list(messages.select_related("by").prefetch_related(attempts, pictures).order_by("-id")[: PAGE + 1])
+    newest = list(messages.select_related("by").order_by("-id")[: PAGE + 1])
     has_more = len(newest) > PAGE
     newest = newest[:PAGE]
+    _bring_along(newest)
     lower = newest[-1].created_at if has_more else None
     notes = _notes(conversation, lower, upper)
     return Thread(_with_days(_merged(newest, notes)), newest[-1].pk if has_more else None)
+
+
+def _bring_along(messages: list[Message]) -> None:
+    """Pictures and attempts, asked for only where there are some to show."""
+    pictures = Prefetch("attachments", Attachment.objects.order_by("position"))
+    attempts = Prefetch("attempts", Attempt.objects.order_by("number"))
+    prefetch_related_objects([one for one in messages if one.has_media], pictures)
+    prefetch_related_objects([one for one in messages if one.state in TROUBLED], attempts)
 
 
 def _notes(conversation: Conversation, lower: datetime | None, upper: datetime | None) -> QuerySet[ThreadNote]:

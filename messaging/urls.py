@@ -1,3 +1,32 @@
-from django.urls import path  # noqa: F401
+"""Addresses of the inbox, of carriers' webhooks, and of the pictures that carriers fetch."""
 
-urlpatterns: list = []
+from django.urls import path
+
+from messaging import webhooks
+from messaging.media import link_view
+from messaging.views import compose, inbox, media, thread
+
+urlpatterns = [
+    path("hooks/<slug:kind>/<uuid:account_id>/", webhooks.hook, name="hook"),
+    path("m/<str:token>/", link_view, name="media-link"),
+    path("<slug:slug>/inbox/", inbox.inbox, name="inbox"),
+    path("<slug:slug>/inbox/new/", compose.new_conversation, name="new-conversation"),
+    path("<slug:slug>/inbox/attachments/<int:attachment_id>/", media.attachment, name="attachment"),
+    path("<slug:slug>/inbox/<int:conversation_id>/", thread.thread, name="thread"),
+    path("<slug:slug>/inbox/<int:conversation_id>/reply/", thread.reply, name="thread-reply"),
+    path("<slug:slug>/inbox/<int:conversation_id>/read/", thread.read, name="thread-read"),
+    path("<slug:slug>/inbox/<int:conversation_id>/assign/", thread.assign, name="thread-assign"),
+    path("<slug:slug>/inbox/<int:conversation_id>/close/", thread.close, name="thread-close"),
+    path("<slug:slug>/inbox/<int:conversation_id>/reopen/", thread.reopen, name="thread-reopen"),
+    path("<slug:slug>/inbox/<int:conversation_id>/name/", thread.name, name="thread-name"),
+    path(
+        "<slug:slug>/inbox/<int:conversation_id>/messages/<int:message_id>/cancel/",
+        thread.cancel,
+        name="message-cancel",
+    ),
+    path(
+        "<slug:slug>/inbox/<int:conversation_id>/messages/<int:message_id>/retry/",
+        thread.retry,
+        name="message-retry",
+    ),
+]

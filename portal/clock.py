@@ -1,4 +1,4 @@
-"""The database's clock: leases, slots and validity are judged by it, so that a worker with a wrong clock harms nobody."""
+"""The database's clock: leases, slots and validity are judged by it, so that a worker's wrong clock harms nobody."""
 
 from datetime import datetime
 

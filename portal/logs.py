@@ -4,7 +4,7 @@ import structlog
 
 
 def json_formatter() -> structlog.stdlib.ProcessorFormatter:
-    before = [
+    before: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.TimeStamper(fmt="iso"),
         structlog.stdlib.add_log_level,

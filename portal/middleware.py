@@ -27,13 +27,14 @@ def hooks_first(get_response: Next) -> Next:
             match = resolve(request.path_info)
         except Http404:
             return HttpResponse(status=404)
-        return match.func(request, *match.args, **match.kwargs)
+        response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
+        return response
 
     return middleware
 
 
 class OrganizationMiddleware:
-    """Below /<slug>/ the member is found once; somebody who is none gets a 404, as if the organization were not there."""
+    """Below /<slug>/ the member is found once; others get a 404, as if the organization were not there."""
 
     def __init__(self, get_response: Next) -> None:
         self.get_response = get_response

@@ -1,6 +1,6 @@
 """All settings. Every one comes from the environment (`.env` is read if present); a bad value stops the start.
 
-Two shapes (README, "Running it"): embedded, which needs no server, and production, chosen by DATABASE_URL and REDIS_URL.
+Two shapes: embedded, which needs no server, and production, chosen by DATABASE_URL and REDIS_URL.
 """
 
 import os
@@ -115,6 +115,11 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_DEFAULT_QUEUE = "upkeep"
 CELERY_TASK_CREATE_MISSING_QUEUES = True
+CELERY_TASK_ROUTES = {  # everything else is upkeep
+    "messaging.dispatch_lane": {"queue": "dispatch"},
+    "messaging.process_deliveries": {"queue": "webhooks"},
+    "messaging.fetch_media": {"queue": "media"},
+}
 CELERY_WORKER_POOL = "threads"
 CELERY_WORKER_CONCURRENCY = config.integer("PORTAL_WORKER_THREADS", 8)
 CELERY_WORKER_PREFETCH_MULTIPLIER = 4

@@ -1,3 +1,3 @@
 """What every test stands on."""
 
-pytest_plugins = ["tests.components", "tests.people"]
+pytest_plugins = ["tests.components", "tests.people", "tests.messaging.desk"]

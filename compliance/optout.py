@@ -1,0 +1,89 @@
+"""A person's wish not to be texted: the log line, the suppression and the news of it, in one transaction."""
+
+from django.db import transaction
+
+from compliance.models import OptOut, Suppression
+from compliance.signals import lifted, suppressed
+from portal import audit
+from portal.models import Organization, User
+
+
+class CannotLift(Exception):
+    """An opt-out that may not be lifted this way. The text says what is needed."""
+
+
+@transaction.atomic
+def record_opt_out(
+    *,
+    organization: Organization,
+    number: str,
+    source: str,
+    keyword: str = "",
+    evidence: str = "",
+    our_number: str = "",
+    by: User | None = None,
+    why: str = "",
+) -> Suppression:
+    """From now on nobody of the organization texts `number` (E.164). Hearing it again adds to the log alone."""
+    line = OptOut.objects.create(
+        organization=organization,
+        number=number,
+        kind=OptOut.Kind.OPTED_OUT,
+        source=source,
+        keyword=keyword,
+        evidence=evidence,
+        our_number=our_number,
+        by=by,
+        why=why,
+    )
+    suppression, _ = Suppression.objects.get_or_create(
+        organization=organization, number=number, scope=line.scope, defaults={"opt_out": line}
+    )
+    if by is not None:
+        audit.record("compliance.opt_out.recorded", organization=organization, by=by, subject=number, why=why)
+    suppressed.send(sender=None, organization_id=organization.pk, number=number, opt_out=line)
+    return suppression
+
+
+@transaction.atomic
+def lift(
+    *,
+    organization: Organization,
+    number: str,
+    source: str,
+    keyword: str = "",
+    evidence: str = "",
+    our_number: str = "",
+    by: User | None = None,
+    why: str = "",
+) -> bool:
+    """The person may be texted again. False when nothing was in the way.
+
+    Staff lift only with `why`: the documented fresh opt-in. An import never lifts. Raises CannotLift.
+    """
+    if source == OptOut.Source.IMPORT:
+        raise CannotLift("An import never lifts an opt-out.")
+    if source == OptOut.Source.STAFF and not why.strip():
+        raise CannotLift("Write down how and when the person agreed to be texted again.")
+    if not Suppression.objects.select_for_update().filter(organization=organization, number=number).exists():
+        return False
+    line = OptOut.objects.create(
+        organization=organization,
+        number=number,
+        kind=OptOut.Kind.OPTED_IN,
+        source=source,
+        keyword=keyword,
+        evidence=evidence,
+        our_number=our_number,
+        by=by,
+        why=why,
+    )
+    Suppression.objects.filter(organization=organization, number=number).delete()
+    if by is not None:
+        audit.record("compliance.opt_out.lifted", organization=organization, by=by, subject=number, why=why)
+    lifted.send(sender=None, organization_id=organization.pk, number=number, opt_out=line)
+    return True
+
+
+def suppression_for(organization_id: int, number: str) -> Suppression | None:
+    return Suppression.objects.select_related("opt_out").filter(organization_id=organization_id, number=number).first()

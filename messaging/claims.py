@@ -1,0 +1,207 @@
+"""Claiming: a worker takes texts from a lane for the length of a lease, and marks them just before they leave."""
+
+import uuid
+import zoneinfo
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+
+from compliance import gate
+from compliance.models import Brand, Suppression
+from messaging import lanes, outcomes
+from messaging.models import LIVE, Attempt, DailyUse, Lane, Message, Purpose, State
+from portal.clock import database_now
+
+# T-Mobile counts a brand's segments from midnight Pacific. A recipient whose network is not known counts as theirs.
+REGISTRY_ZONE = zoneinfo.ZoneInfo("America/Los_Angeles")
+CAPPED_NETWORK = "t-mobile"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """One claimed text with all that sending it needs."""
+
+    id: int
+    conversation_id: int
+    did_id: int
+    from_number: str
+    to_number: str
+    body: str
+    segments: int
+    purpose: str
+    has_media: bool
+    attempts_made: int
+    valid_until: datetime
+    network: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a claim gave. Without texts, `wait` is the seconds until the lane may be asked again; None: nothing due."""
+
+    lane: Lane
+    token: uuid.UUID
+    texts: Sequence[Text] = field(default_factory=list)
+    wait: float | None = None
+
+
+def lease() -> timedelta:
+    return timedelta(seconds=settings.MESSAGING_LEASE_SECONDS)
+
+
+@transaction.atomic
+def claim(lane_id: int, *, limit: int) -> Claim:
+    """Take what may leave the lane now. The lane's row is the lock: workers shape one lane together."""
+    lane = (
+        Lane.objects.select_for_update(of=("self",))
+        .select_related("account__organization", "campaign__brand")
+        .get(pk=lane_id)
+    )
+    now = database_now()
+    token = uuid.uuid4()
+    if lane.paused_until and lane.paused_until > now:
+        return Claim(lane=lane, token=token, wait=(lane.paused_until - now).total_seconds())
+    slots = lanes.free_slots(lane, now)
+    if slots == 0:
+        return Claim(lane=lane, token=token, wait=(lane.next_slot_at - now).total_seconds())
+    due = _due(lane, now, min(slots, limit))
+    if not due:
+        return Claim(lane=lane, token=token)
+    texts = _within_cap(lane, _judged(lane, due, now), now)
+    _hold(lane, texts, token, now)
+    return Claim(lane=lane, token=token, texts=texts, wait=0)
+
+
+def _due(lane: Lane, now: datetime, limit: int) -> list[Text]:
+    """Texts whose time has come, the oldest first, never a text before an earlier due one of its conversation."""
+    earlier = Message.objects.filter(
+        conversation=OuterRef("conversation_id"), pk__lt=OuterRef("pk"), state__in=LIVE, due_at__lte=now
+    )
+    rows = Message.objects.filter(~Exists(earlier), lane=lane, state=State.QUEUED, due_at__lte=now)
+    columns = (
+        "id",
+        "conversation_id",
+        "conversation__did_id",
+        "conversation__did__number",
+        "number",
+        "body",
+        "segments",
+        "purpose",
+        "has_media",
+        "attempts_made",
+        "valid_until",
+        "recipient_network",
+    )
+    return [_text(row) for row in rows.order_by("due_at", "id").values_list(*columns)[:limit]]
+
+
+def _text(row: tuple[object, ...]) -> Text:
+    return Text(**dict(zip(Text.__slots__, row, strict=True)))  # type: ignore[arg-type]
+
+
+def _judged(lane: Lane, texts: list[Text], now: datetime) -> list[Text]:
+    """Those the gate lets pass; what became of the others is written down at once."""
+    snapshot = gate.load(
+        lane.account.organization_id,
+        did_ids={text.did_id for text in texts},
+        numbers={text.to_number for text in texts},
+    )
+    allowed = []
+    for text in texts:
+        facts = snapshot.facts(
+            did_id=text.did_id, number=text.to_number, is_required_reply=text.purpose == Purpose.COMPLIANCE
+        )
+        verdict = gate.may_send(facts, now)
+        if text.valid_until <= now:
+            outcomes.expire([text.id])
+        elif isinstance(verdict, gate.Refused):
+            outcomes.refuse(text.id, verdict)
+        elif isinstance(verdict, gate.Later):
+            outcomes.postpone(text.id, verdict)
+        elif (facts.did.account_id, facts.did.campaign_id) != (lane.account_id, lane.campaign_id):
+            outcomes.change_lane(text.id, lanes.lane_for(facts.did))
+        else:
+            allowed.append(text)
+    return allowed
+
+
+def _within_cap(lane: Lane, texts: list[Text], now: datetime) -> list[Text]:
+    """Those that the brand's daily cap still holds. A retry counts again: the registry may have counted the first."""
+    brand = lane.campaign.brand if lane.campaign else None
+    if brand is None or brand.daily_cap is None:
+        return texts
+    counted = [text for text in texts if text.network in ("", CAPPED_NETWORK)]
+    fitting = _take_from_day(brand, brand.daily_cap, counted, now)
+    too_many = [text.id for text in counted if text not in fitting]
+    if too_many:
+        opens = _next_registry_midnight(now)
+        outcomes.hold_for_daily_cap(too_many, until=opens)
+    return [text for text in texts if text.id not in too_many]
+
+
+def _take_from_day(brand: Brand, cap: int, texts: list[Text], now: datetime) -> list[Text]:
+    day = now.astimezone(REGISTRY_ZONE).date()
+    use, _ = DailyUse.objects.select_for_update().get_or_create(brand=brand, network=CAPPED_NETWORK, day=day)
+    left = cap - use.segments
+    fitting = []
+    for text in texts:
+        if text.segments > left:
+            break
+        left -= text.segments
+        fitting.append(text)
+    taken = sum(text.segments for text in fitting)
+    # The condition is the promise; the row lock above only makes it hold at the first try.
+    room = DailyUse.objects.filter(pk=use.pk, segments__lte=cap - taken)
+    return fitting if room.update(segments=F("segments") + taken) else []
+
+
+def _next_registry_midnight(now: datetime) -> datetime:
+    local = now.astimezone(REGISTRY_ZONE)
+    return (local + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
+
+
+def _hold(lane: Lane, texts: list[Text], token: uuid.UUID, now: datetime) -> None:
+    Message.objects.filter(pk__in=[text.id for text in texts], state=State.QUEUED).update(
+        state=State.CLAIMED, token=token, lease_until=now + lease()
+    )
+    if texts:
+        lanes.take_slots(lane, now, len(texts))
+        lane.save(update_fields=["next_slot_at"])
+
+
+def _sendable(claim: Claim, now: datetime) -> QuerySet[Message]:
+    suppressed = Suppression.objects.filter(organization=OuterRef("organization_id"), number=OuterRef("number"))
+    return Message.objects.filter(
+        Q(purpose=Purpose.COMPLIANCE) | ~Exists(suppressed),
+        pk__in=[text.id for text in claim.texts],
+        state=State.CLAIMED,
+        token=claim.token,
+        lease_until__gt=now,
+        valid_until__gt=now,
+    )
+
+
+@transaction.atomic
+def mark(claim: Claim) -> list[tuple[Text, int]]:
+    """Mark the claimed texts `sending`, with the id of their attempt. What this does not return must not be sent.
+
+    From here on a text may have left us: only a receipt, a look-up or a person can say otherwise.
+    """
+    now = database_now()
+    marked = _sendable(claim, now).update(
+        state=State.SENDING, lease_until=now + lease(), attempts_made=F("attempts_made") + 1
+    )
+    texts = list(claim.texts)
+    if marked < len(texts):
+        held = Message.objects.filter(pk__in=[text.id for text in texts], state=State.SENDING, token=claim.token)
+        ids = set(held.values_list("pk", flat=True))
+        outcomes.release([text.id for text in texts if text.id not in ids], token=claim.token)
+        texts = [text for text in texts if text.id in ids]
+    attempts = Attempt.objects.bulk_create(
+        Attempt(message_id=text.id, number=text.attempts_made + 1, account=claim.lane.account) for text in texts
+    )
+    return [(text, attempt.pk) for text, attempt in zip(texts, attempts, strict=True)]

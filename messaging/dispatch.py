@@ -1,0 +1,132 @@
+"""Dispatch: claim a batch from a lane, hand it to the carrier over one kept client, write down what it said.
+
+A dispatch never sleeps. It works until the lane's slots or two seconds run out; the doorbell keeps the lane's next
+appointment, and the tick finds what a lost ring left behind.
+"""
+
+import time
+from collections.abc import Sequence
+
+import structlog
+from django.conf import settings
+from django.db import OperationalError
+from django.utils import timezone
+
+from messaging import claims, doorbell, media, outcomes, references
+from messaging.claims import Claim, Text
+from messaging.outcomes import Sent
+from portal import web
+from portal.http import HttpAnswer, HttpCall, NotSent, Unanswered
+from trunks import accounts, carriers
+from trunks.carriers.base import Accepted, Carrier, CarrierError, OutboundText
+from trunks.carriers.events import Reason
+from trunks.models import CarrierAccount
+
+log = structlog.get_logger(__name__)
+WORK_SECONDS = 2.0
+TASK = "messaging.dispatch_lane"
+
+
+def dispatch(lane_id: int) -> int:
+    """Send what the lane may send now. How many texts were handed over, whatever became of them."""
+    ends = time.monotonic() + WORK_SECONDS
+    handed = 0
+    while True:
+        claim = claims.claim(lane_id, limit=settings.MESSAGING_IN_FLIGHT)
+        if claim.texts:
+            handed += send(claim)
+        elif claim.wait != 0:
+            break
+        if time.monotonic() > ends:
+            claim = Claim(lane=claim.lane, token=claim.token, wait=0)
+            break
+    if claim.wait is not None:
+        doorbell.ring(TASK, after=claim.wait, lane_id=lane_id)
+    return handed
+
+
+def send(claim: Claim) -> int:
+    """Mark, write to the socket, record. What was not marked in time is not sent."""
+    marked = claims.mark(claim)
+    # Half the lease, by this worker's own clock: later than that somebody else may have judged the texts lost.
+    write_by = time.monotonic() + claims.lease().total_seconds() / 2
+    if not marked:
+        return 0
+    account = claim.lane.account
+    carrier = carriers.get(account.kind)
+    answers = _hand_over(carrier, account, marked, write_by)
+    sent = [
+        Sent(
+            message_id=text.id,
+            attempt_id=attempt_id,
+            attempts_made=text.attempts_made + 1,
+            number=text.to_number,
+            from_number=text.from_number,
+            valid_until=text.valid_until,
+            answer=answer,
+        )
+        for (text, attempt_id), answer in zip(marked, answers, strict=True)
+    ]
+    _record(claim, sent)
+    CarrierAccount.objects.filter(pk=account.pk).update(last_sent_at=timezone.now())
+    return len(sent)
+
+
+def _hand_over(
+    carrier: Carrier, account: CarrierAccount, marked: Sequence[tuple[Text, int]], write_by: float
+) -> list[Accepted | CarrierError | None]:
+    """The carrier's answers in the order of the texts. A text that cannot be put in its words is refused by itself."""
+    values = accounts.as_carrier_account(account)
+    links = media.links([text.id for text, _ in marked if text.has_media])
+    calls: list[HttpCall] = []
+    answers: list[Accepted | CarrierError | None] = [None] * len(marked)
+    places = []
+    for place, (text, attempt_id) in enumerate(marked):
+        try:
+            calls.append(carrier.send_call(values, _outbound(text, attempt_id, links.get(text.id, ()))))
+            places.append(place)
+        except CarrierError as error:
+            answers[place] = error
+    hosts = accounts.credential_hosts(account)
+    heard = web.call_all(calls, hosts=hosts, in_flight=settings.MESSAGING_IN_FLIGHT, write_by=write_by)
+    for place, outcome in zip(places, heard, strict=True):
+        answers[place] = _read(carrier, outcome)
+    return answers
+
+
+def _outbound(text: Text, attempt_id: int, media_urls: tuple[str, ...]) -> OutboundText:
+    return OutboundText(
+        from_number=text.from_number,
+        to_number=text.to_number,
+        body=text.body,
+        reference=references.make(attempt_id),
+        media_urls=media_urls,
+    )
+
+
+def _read(carrier: Carrier, outcome: HttpAnswer | NotSent | Unanswered) -> Accepted | CarrierError | None:
+    """What the outcome of a call means. None: the carrier may have the text."""
+    if isinstance(outcome, Unanswered):
+        return None
+    if isinstance(outcome, NotSent):
+        return CarrierError(
+            "The carrier could not be reached. We keep trying while the text is worth sending.",
+            reason=Reason.CARRIER_DOWN,
+            retryable=True,
+        )
+    try:
+        return carrier.read_send(outcome)
+    except CarrierError as error:
+        return error
+
+
+def _record(claim: Claim, sent: Sequence[Sent]) -> None:
+    """Answers must not be lost to a passing fault of the database: they would have to be asked for again."""
+    for tries_left in (2, 1, 0):
+        try:
+            return outcomes.record(claim.lane, claim.token, sent)
+        except OperationalError:
+            log.warning("dispatch.record_failed", lane_id=claim.lane.pk, texts=len(sent), tries_left=tries_left)
+            if not tries_left:
+                raise
+    return None

@@ -1,0 +1,252 @@
+"""A customer's text: wishes heard before the answer, then the thread, the pictures, the one required reply."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, Value
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from compliance import optout
+from compliance.models import CampaignDid, OptOut
+from compliance.optout_words import Kind, Verdict, classify
+from messaging import doorbell, media, news, outbound
+from messaging.models import WAITING, Contact, Conversation, Direction, Message, ParkedText, Purpose, State, ThreadNote
+from trunks import carriers
+from trunks.carriers.events import Event, InboundMessage, MediaLink, OptOutNotice
+from trunks.models import CarrierAccount, Did
+
+PREVIEW = outbound.PREVIEW
+
+
+# --- Before the carrier is answered ---
+
+
+def hear_wishes(account: CarrierAccount, events: Iterable[Event]) -> None:
+    """Apply STOP and START in the transaction that stores the webhook, also when the DID is unknown."""
+    for event in events:
+        if isinstance(event, InboundMessage):
+            _hear_text(account, event)
+        elif isinstance(event, OptOutNotice):
+            _hear_carrier(account, event)
+
+
+def _hear_text(account: CarrierAccount, event: InboundMessage) -> None:
+    verdict = classify(event.body)
+    act = {Kind.STOP: optout.record_opt_out, Kind.START: optout.lift}.get(verdict.kind)
+    if act is not None:
+        act(
+            organization=account.organization,
+            number=event.from_number,
+            source=OptOut.Source.TEXT,
+            keyword=verdict.keyword[:40],
+            evidence=event.body,
+            our_number=event.to_number,
+        )
+
+
+def _hear_carrier(account: CarrierAccount, event: OptOutNotice) -> None:
+    """A carrier's own block list is an opt-out like any other; what it lifts stays until the person's START."""
+    known = optout.suppression_for(account.organization_id, event.number)
+    if event.opted_out and known is None:
+        optout.record_opt_out(
+            organization=account.organization,
+            number=event.number,
+            source=OptOut.Source.CARRIER,
+            our_number=event.our_number,
+            why="The carrier reports that this person opted out.",
+        )
+
+
+def cancel_waiting(organization_id: int, number: str) -> None:
+    """Nothing more leaves for this person; what is `sending` may arrive, and the thread names it."""
+    waiting = Message.objects.filter(organization=organization_id, number=number, state__in=WAITING)
+    ids = list(waiting.exclude(purpose=Purpose.COMPLIANCE).values_list("pk", flat=True))
+    Message.objects.filter(pk__in=ids, state__in=WAITING).update(
+        state=State.CANCELED,
+        why="Canceled: the person opted out before it left.",
+        token=None,
+        lease_until=None,
+        settled_at=timezone.now(),
+    )
+    news.tell(ids)
+    leaving = Message.objects.filter(organization=organization_id, number=number, state=State.SENDING)
+    for conversation_id in set(leaving.values_list("conversation_id", flat=True)):
+        count = leaving.filter(conversation=conversation_id).count()
+        text = f"{count} {'text was' if count == 1 else 'texts were'} already leaving when the person opted out."
+        ThreadNote.objects.create(conversation_id=conversation_id, kind="left_before_stop", text=text)
+
+
+def note_wish(organization_id: int, number: str, opt_out: OptOut) -> None:
+    """Every thread with this person says what was heard and where."""
+    heard = "opted out of texts" if opt_out.kind == OptOut.Kind.OPTED_OUT else "agreed to texts again"
+    how = f" by texting {opt_out.keyword}" if opt_out.keyword and opt_out.source == OptOut.Source.TEXT else ""
+    where = f" to {opt_out.our_number}" if opt_out.our_number else ""
+    threads = list(
+        Conversation.objects.filter(organization=organization_id, number=number).values_list("pk", flat=True)
+    )
+    ThreadNote.objects.bulk_create(
+        ThreadNote(conversation_id=pk, kind=opt_out.kind, text=f"The person {heard}{how}{where}.", by=opt_out.by)
+        for pk in threads
+    )
+    news.changed(threads)
+
+
+# --- After the carrier is answered ---
+
+
+@transaction.atomic
+def receive(account: CarrierAccount, event: InboundMessage) -> Message | None:
+    """Put a customer's text into its thread, once. None when its DID is unknown (then it is parked) or it was here."""
+    did = Did.objects.current().filter(organization=account.organization_id, number=event.to_number).first()
+    if did is None:
+        park(account, event)
+        return None
+    conversation = thread_for(did, event.from_number)
+    try:
+        with transaction.atomic():
+            message = _write(account, conversation, event)
+    except IntegrityError:
+        return None  # the carrier told us twice
+    _show(conversation, did, message)
+    rows = media.expect(message.pk, account.organization_id, event.media)
+    for row in rows:
+        doorbell.ring_on_commit("messaging.fetch_media", attachment_id=row.pk)
+    _reply_if_required(account, conversation, event)
+    return message
+
+
+def thread_for(did: Did, number: str) -> Conversation:
+    """The one thread of a DID and a number."""
+    contact, _ = Contact.objects.get_or_create(organization_id=did.organization_id, number=number)
+    conversation, _ = Conversation.objects.select_related("did__account", "organization").get_or_create(
+        did=did,
+        number=number,
+        defaults={"organization_id": did.organization_id, "contact": contact, "team_id": did.team_id},
+    )
+    return conversation
+
+
+def _write(account: CarrierAccount, conversation: Conversation, event: InboundMessage) -> Message:
+    return Message.objects.create(
+        organization_id=conversation.organization_id,
+        conversation=conversation,
+        direction=Direction.IN,
+        number=conversation.number,
+        body=event.body,
+        has_media=bool(event.media),
+        state=State.RECEIVED,
+        account=account,
+        carrier_id=event.carrier_id,
+        carrier_at=event.at,
+        created_at=timezone.now(),
+    )
+
+
+def _show(conversation: Conversation, did: Did, message: Message) -> None:
+    """The thread waits for an answer, opens again, and moves to the DID's team of today."""
+    columns = news.newest(message, preview=(message.body or "Picture")[:PREVIEW])
+    Conversation.objects.filter(pk=conversation.pk).update(
+        **columns,
+        heard=F("heard") + 1,
+        waiting_since=Coalesce("waiting_since", Value(message.created_at)),
+        state=Conversation.State.OPEN,
+        team_id=did.team_id,
+    )
+    news.changed([conversation.pk])
+
+
+def park(account: CarrierAccount, event: InboundMessage) -> None:
+    """Keep a text to a number that is no DID of ours: shown to the dialer admin, placed when the DID is there."""
+    ParkedText.objects.get_or_create(
+        account=account,
+        carrier_id=event.carrier_id,
+        defaults={
+            "to_number": event.to_number,
+            "from_number": event.from_number,
+            "body": event.body,
+            "media": [{"url": one.url, "content_type": one.content_type} for one in event.media],
+            "answered_by_carrier": event.answered_by_carrier,
+            "carrier_at": event.at,
+        },
+    )
+
+
+def place_parked() -> int:
+    """Parked texts whose DID is there by now become messages. How many."""
+    numbers = Did.objects.current().values("number")
+    placed = 0
+    for parked in ParkedText.objects.filter(placed_at=None, to_number__in=numbers).select_related(
+        "account__organization"
+    )[:500]:
+        if receive(parked.account, _event(parked)) is not None:
+            placed += 1
+            ParkedText.objects.filter(pk=parked.pk).update(placed_at=timezone.now())
+    return placed
+
+
+def _event(parked: ParkedText) -> InboundMessage:
+    return InboundMessage(
+        carrier_id=parked.carrier_id,
+        from_number=parked.from_number,
+        to_number=parked.to_number,
+        body=parked.body,
+        media=tuple(MediaLink(**one) for one in parked.media),
+        at=parked.carrier_at,
+        answered_by_carrier=True,  # too late for a required reply
+    )
+
+
+# --- The one required reply ---
+
+
+def _reply_if_required(account: CarrierAccount, conversation: Conversation, event: InboundMessage) -> None:
+    """Confirm STOP and START, answer HELP: once, only where the carrier does not, only while it is fresh."""
+    verdict = classify(event.body)
+    if verdict.kind == Kind.NONE or event.answered_by_carrier or carriers.get(account.kind).ANSWERS_STOP:
+        return
+    if not _first_of_its_kind(conversation, verdict, event.at):
+        return
+    try:
+        outbound.queue_message(
+            conversation=conversation,
+            body=_required_text(conversation, verdict),
+            by=None,
+            key=f"required:{event.carrier_id}"[:64],
+            purpose=Purpose.COMPLIANCE,
+        )
+    except outbound.MessageRefused as refused:
+        ThreadNote.objects.create(
+            conversation=conversation,
+            kind="no_confirmation",
+            text=f"No confirmation was sent: {refused.sentence}"[:300],
+        )
+
+
+def _first_of_its_kind(conversation: Conversation, verdict: Verdict, at: datetime | None) -> bool:
+    """One confirmation for an opt-out: who texts STOP three times hears from us once. HELP is always answered."""
+    if verdict.kind == Kind.HELP:
+        return True
+    kind = OptOut.Kind.OPTED_OUT if verdict.kind == Kind.STOP else OptOut.Kind.OPTED_IN
+    newest = list(
+        OptOut.objects.filter(organization=conversation.organization_id, number=conversation.number)
+        .order_by("-pk")
+        .values_list("kind", flat=True)[:2]
+    )
+    return newest[:1] == [kind] and newest[1:] != [kind]
+
+
+def _required_text(conversation: Conversation, verdict: Verdict) -> str:
+    """Texts in the shape that carriers and reviewers ask for: who, what, how to stop or come back. No marketing."""
+    member = CampaignDid.objects.select_related("campaign__brand").filter(did=conversation.did_id).first()
+    brand = member.campaign.brand if member else None
+    name = brand.name if brand else conversation.organization.name
+    if verdict.kind == Kind.STOP:
+        return f"{name}: You are unsubscribed and will receive no more messages. Text START to be texted again."
+    if verdict.kind == Kind.START:
+        return (
+            f"{name}: You will receive our texts again. Msg & data rates may apply. Text HELP for help or STOP to stop."
+        )
+    contact = f"contact {brand.support}" if brand and brand.support else "call the number you know us by"
+    return f"{name}: For help, {contact}. Msg frequency varies. Msg & data rates may apply. Text STOP to opt out."

@@ -1,0 +1,72 @@
+"""Lanes: which road a text takes to its carrier, how fast, and when the road is closed."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.db.models import Q
+
+from compliance.gate import DidFacts
+from messaging.models import Lane, Message, State
+from trunks import carriers
+
+# A lane that was idle may catch up a tenth of a second: enough for a fast lane to be fed in batches, one text at most
+# for a lane of ten a second or slower, so that in any 10 s at most 10 x rate + 1 leave.
+CATCH_UP_SECONDS = 0.1
+PAUSE_SECONDS = (2, 5, 15, 30, 60)
+
+
+def lane_for(did: DidFacts) -> Lane:
+    """The lane of a DID's texts: of its campaign, or of its account where no campaign is needed."""
+    if did.campaign_id is None:
+        return Lane.objects.get_or_create(account_id=did.account_id, campaign=None)[0]
+    return Lane.objects.get_or_create(account_id=did.account_id, campaign_id=did.campaign_id)[0]
+
+
+def texts_a_second(lane: Lane) -> float:
+    """Read at each claim, so that a changed campaign counts at once."""
+    rate: Decimal | float | None = lane.campaign.texts_a_second if lane.campaign else lane.account.texts_a_second
+    return float(rate or carriers.get(lane.account.kind).TEXTS_A_SECOND)
+
+
+def free_slots(lane: Lane, now: datetime) -> int:
+    """How many texts may leave now. The slots stand in a row, 1/rate apart, the first at `next_slot_at`."""
+    rate = texts_a_second(lane)
+    behind = (now - _first_slot(lane, now, rate)).total_seconds()
+    return 0 if behind < 0 else int(behind * rate) + 1
+
+
+def take_slots(lane: Lane, now: datetime, count: int) -> None:
+    """Use up `count` slots; the caller holds the lane's row and saves it."""
+    rate = texts_a_second(lane)
+    lane.next_slot_at = _first_slot(lane, now, rate) + timedelta(seconds=count / rate)
+
+
+def _first_slot(lane: Lane, now: datetime, rate: float) -> datetime:
+    if (now - lane.next_slot_at).total_seconds() < 1 / rate:
+        return lane.next_slot_at  # a little late is no reason to slow down
+    return max(lane.next_slot_at, now - timedelta(seconds=max(CATCH_UP_SECONDS - 1 / rate, 0)))
+
+
+def pause(lane_id: int, *, now: datetime, why: str, seconds: float | None = None) -> None:
+    """Close a road for a while: as long as the carrier said, or longer at each failure in a row."""
+    lane = Lane.objects.select_for_update().get(pk=lane_id)
+    step = PAUSE_SECONDS[min(lane.failures, len(PAUSE_SECONDS) - 1)]
+    until = now + timedelta(seconds=step if seconds is None else min(max(seconds, 1), 3_600))
+    lane.paused_until = max(until, lane.paused_until or until)
+    lane.paused_why = why[:300]
+    lane.failures += 1
+    lane.save(update_fields=["paused_until", "paused_why", "failures"])
+
+
+def reopen(lane_id: int) -> None:
+    """A text was taken: the road is good. Writes only when there was something to forget."""
+    Lane.objects.filter(pk=lane_id).exclude(failures=0, paused_until=None).update(
+        failures=0, paused_until=None, paused_why=""
+    )
+
+
+def with_due_work(now: datetime) -> list[int]:
+    """Lanes that have a text whose time has come and that are open."""
+    due = Message.objects.filter(state=State.QUEUED, due_at__lte=now, lane__isnull=False)
+    open_lanes = Q(paused_until=None) | Q(paused_until__lte=now)
+    return list(Lane.objects.filter(open_lanes, pk__in=due.values("lane_id")).values_list("pk", flat=True))

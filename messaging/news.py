@@ -1,0 +1,46 @@
+"""Tells what became of messages: the conversations that show them, and the screens that may see them."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from django.db.models import OuterRef, Subquery
+
+from messaging.models import Conversation, Message
+from portal import live
+
+THREAD = "thread"
+INBOX = "inbox"
+
+
+def tell(message_ids: Iterable[int]) -> None:
+    """States of these messages have changed: bring the inbox rows that show them up to date and ring the screens."""
+    ids = list(set(message_ids))
+    if not ids:
+        return
+    state = Message.objects.filter(pk=OuterRef("last_message_id")).values("state")
+    Conversation.objects.filter(last_message__in=ids).update(last_state=Subquery(state))
+    changed(Message.objects.filter(pk__in=ids).values_list("conversation_id", flat=True))
+
+
+def changed(conversation_ids: Iterable[int]) -> None:
+    """These threads show something new."""
+    by_team: dict[tuple[int, int | None], list[int]] = defaultdict(list)
+    rows = Conversation.objects.filter(pk__in=set(conversation_ids))
+    for organization_id, team_id, pk in rows.values_list("organization_id", "team_id", "pk"):
+        by_team[organization_id, team_id].append(pk)
+    live.publish_all(
+        (organization_id, live.team(team_id), kind, sorted(ids))
+        for (organization_id, team_id), ids in by_team.items()
+        for kind in (THREAD, INBOX)
+    )
+
+
+def newest(message: Message, *, preview: str) -> dict[str, object]:
+    """The columns of a conversation that show `message` as its newest."""
+    return {
+        "last_message": message,
+        "last_at": message.created_at,
+        "last_preview": preview,
+        "last_direction": message.direction,
+        "last_state": message.state,
+    }

@@ -1,0 +1,237 @@
+"""queue_message(): the gate, the row, the doorbell. The only way a text gets into a lane."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from compliance import gate
+from messaging import doorbell, lanes, media, news, segments
+from messaging.models import (
+    WAITING,
+    Attachment,
+    Conversation,
+    Direction,
+    Lane,
+    Message,
+    Purpose,
+    State,
+)
+from messaging.pictures import Picture
+from portal import audit
+from portal.access import Can, may, textable_dids
+from portal.models import Membership, Organization
+from trunks import carriers
+from trunks.models import Did
+
+MAX_SEGMENTS = 10
+COMPLIANCE_VALID_SECONDS = 300  # a confirmation later than five minutes is a new text to somebody who said STOP
+PREVIEW = 160
+
+
+class MessageRefused(Exception):
+    """A text that may not be sent. `sentence`: why; `help`: what would help."""
+
+    def __init__(self, sentence: str, help: str = "") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.help = help
+
+
+def judge(conversation: Conversation, purpose: str = Purpose.REPLY) -> gate.Verdict:
+    """The gate's answer for a text in this thread now: what the composer says before anybody types."""
+    return gate.may_send(_facts(conversation, purpose), timezone.now())
+
+
+def _facts(conversation: Conversation, purpose: str) -> gate.Facts:
+    snapshot = gate.load(conversation.organization_id, did_ids=[conversation.did_id], numbers=[conversation.number])
+    return snapshot.facts(
+        did_id=conversation.did_id, number=conversation.number, is_required_reply=purpose == Purpose.COMPLIANCE
+    )
+
+
+def queue_message(
+    *,
+    conversation: Conversation,
+    body: str,
+    by: Membership | None,
+    key: str,
+    purpose: str = Purpose.REPLY,
+    pictures: Sequence[Picture] = (),
+    not_before: datetime | None = None,
+) -> Message:
+    """Queue one text. The same `key` again gives the same message, so that a form posted twice sends once.
+
+    `by` is None for the portal's own required replies. Raises MessageRefused; then nothing was written.
+    """
+    before = Message.objects.filter(organization=conversation.organization_id, key=key).first()
+    if before is not None:
+        return before
+    body = segments.normalize(body).strip()
+    facts = _facts(conversation, purpose)
+    _check(conversation, body, pictures, by, facts, purpose)
+    try:
+        with transaction.atomic():
+            lane = lanes.lane_for(facts.did)
+            message = _write(conversation, body, by, key, purpose, not_before, lane)
+            _attach(message, pictures)
+            _show(conversation, message, by)
+            doorbell.ring_on_commit("messaging.dispatch_lane", lane_id=lane.pk)
+    except IntegrityError:
+        same = Message.objects.filter(organization=conversation.organization_id, key=key).first()
+        if same is None:
+            raise
+        return same
+    return message
+
+
+def _check(
+    conversation: Conversation,
+    body: str,
+    pictures: Sequence[Picture],
+    by: Membership | None,
+    facts: gate.Facts,
+    purpose: str,
+) -> None:
+    if not body and not pictures:
+        raise MessageRefused("Write a text or add a picture.")
+    if by is not None:
+        _check_person(conversation, by)
+    verdict = gate.may_send(facts, timezone.now())
+    if isinstance(verdict, gate.Refused):
+        raise MessageRefused(verdict.sentence, verdict.help)
+    _check_limits(conversation, body, pictures)
+
+
+def _check_person(conversation: Conversation, by: Membership) -> None:
+    if not may(by, Can.TEXT):
+        raise MessageRefused("Your role may not send texts.", "Ask an owner for another role.")
+    if not Did.objects.filter(textable_dids(by), pk=conversation.did_id).exists():
+        raise MessageRefused(
+            "This DID is not given to you or your team.",
+            "Text from a DID of your team, or ask a dialer admin for this one.",
+        )
+
+
+def _check_limits(conversation: Conversation, body: str, pictures: Sequence[Picture]) -> None:
+    account = conversation.did.account
+    assert account is not None, "a DID that may text has an account (did_texts_by_an_account)"
+    limits = carriers.get(account.kind).LIMITS
+    count = segments.count(body)
+    most = min(limits.segments, MAX_SEGMENTS)
+    if count.segments > most:
+        raise MessageRefused(
+            f"This text is {count.segments} segments long; the carrier takes {most}.", "Shorten it or send it in two."
+        )
+    if pictures and not conversation.did.mms:
+        raise MessageRefused("This DID cannot send pictures.", "Send the text alone, or use a DID with MMS.")
+    if len(pictures) > limits.media_count:
+        raise MessageRefused(f"The carrier takes {limits.media_count} pictures at most.", "Send fewer at once.")
+    if sum(len(picture.data) for picture in pictures) > limits.media_bytes:
+        raise MessageRefused(
+            f"The pictures are larger than the {limits.media_bytes // 1_000} kB the carrier takes.",
+            "Send fewer at once.",
+        )
+
+
+def valid_seconds(organization: Organization, purpose: str) -> int:
+    """How long a text stays worth sending."""
+    if purpose == Purpose.COMPLIANCE:
+        return COMPLIANCE_VALID_SECONDS
+    if purpose == Purpose.REPLY:
+        return organization.reply_valid_seconds
+    return organization.informational_valid_seconds
+
+
+def _write(
+    conversation: Conversation,
+    body: str,
+    by: Membership | None,
+    key: str,
+    purpose: str,
+    not_before: datetime | None,
+    lane: Lane,
+) -> Message:
+    now = timezone.now()
+    due_at = max(not_before or now, now)
+    return Message.objects.create(
+        organization_id=conversation.organization_id,
+        conversation=conversation,
+        direction=Direction.OUT,
+        number=conversation.number,
+        purpose=purpose,
+        body=body,
+        segments=max(segments.count(body).segments, 1),
+        state=State.QUEUED,
+        by=by.user if by else None,
+        key=key,
+        created_at=now,
+        lane=lane,
+        due_at=due_at,
+        valid_until=due_at + timedelta(seconds=valid_seconds(conversation.organization, purpose)),
+    )
+
+
+def _attach(message: Message, pictures: Sequence[Picture]) -> None:
+    for position, picture in enumerate(pictures):
+        row = Attachment(organization_id=message.organization_id, message=message, position=position)
+        media.store(row, picture)
+    if pictures:
+        message.has_media = True
+        message.save(update_fields=["has_media"])
+
+
+def _show(conversation: Conversation, message: Message, by: Membership | None) -> None:
+    """The inbox row shows the text; a person's text answers whatever the customer has said so far."""
+    columns = news.newest(message, preview=(message.body or "Picture")[:PREVIEW])
+    if by is not None:
+        columns |= {"heard_answered": F("heard"), "waiting_since": None, "state": Conversation.State.OPEN}
+    Conversation.objects.filter(pk=conversation.pk).update(**columns)
+    news.changed([conversation.pk])
+
+
+@transaction.atomic
+def cancel_message(*, message: Message, by: Membership) -> bool:
+    """Take back a text that has not left. False when it was too late."""
+    rows = Message.objects.filter(pk=message.pk, organization=by.organization_id, state__in=WAITING)
+    why = f"Canceled by {by}."
+    if not rows.update(state=State.CANCELED, why=why[:300], token=None, lease_until=None, settled_at=timezone.now()):
+        return False
+    audit.record("messaging.message.canceled", organization=by.organization, by=by.user, subject=message.number)
+    news.tell([message.pk])
+    return True
+
+
+@transaction.atomic
+def retry_message(*, message: Message, by: Membership) -> bool:
+    """Try a text again that surely did not arrive, as a new attempt. False when it is not in such an end.
+
+    Raises MessageRefused when it may not be sent now.
+    """
+    _check_person(message.conversation, by)
+    facts = _facts(message.conversation, message.purpose)
+    verdict = gate.may_send(facts, timezone.now())
+    if isinstance(verdict, gate.Refused):
+        raise MessageRefused(verdict.sentence, verdict.help)
+    now = timezone.now()
+    lane = lanes.lane_for(facts.did)
+    ended = Message.objects.filter(
+        pk=message.pk, organization=by.organization_id, state__in=(State.FAILED, State.UNDELIVERED, State.EXPIRED)
+    )
+    again = ended.update(
+        state=State.QUEUED,
+        reason="",
+        why="",
+        lane=lane,
+        due_at=now,
+        valid_until=now + timedelta(seconds=valid_seconds(by.organization, message.purpose)),
+        settled_at=None,
+    )
+    if not again:
+        return False
+    audit.record("messaging.message.retried", organization=by.organization, by=by.user, subject=message.number)
+    news.tell([message.pk])
+    doorbell.ring_on_commit("messaging.dispatch_lane", lane_id=lane.pk)
+    return True
