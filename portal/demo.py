@@ -15,9 +15,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from compliance.models import Brand, Campaign, CampaignDid, CampaignDidState, CampaignState
-from portal import audit, web
+from portal import audit, people, web
 from portal.http import HttpCall, NotSent, Unanswered
-from portal.models import Membership, Organization, Role, Team, User
+from portal.models import Membership, Organization, Role, Team
 from trunks.models import CarrierAccount, Did, DidAssignment, TextState, Trunk
 
 SLUG = "demo"
@@ -72,7 +72,7 @@ def _make_person(
     organization: Organization, teams: dict[str, Team], who: str, name: str, role: Role, of: Iterable[str]
 ) -> tuple[str, str]:
     email, password = f"{who}@{SLUG}.example", secrets.token_urlsafe(9)
-    user = User.objects.create_user(email, password, name=name)
+    user = people.create_account(email=email, name=name, password=password)
     membership = Membership.objects.create(organization=organization, user=user, role=role)
     membership.teams.set([teams[each] for each in of])
     return email, password
