@@ -82,7 +82,8 @@ def as_money(value: Any) -> Decimal | None:
         amount = Decimal(str(value))
     except InvalidOperation:
         return None
-    return amount if amount.is_finite() and abs(amount) < 1_000_000 else None
+    sane = amount.is_finite() and -12 <= amount.adjusted() < 6  # compared as a number, 1e999999999 would overflow
+    return amount if sane else None
 
 
 def as_time(value: Any) -> datetime | None:
