@@ -102,7 +102,7 @@ def copy(attachment_id: int) -> None:
     try:
         store(attachment, pictures.prepare(answer.body, max_bytes=MAX_INBOUND_BYTES))
     except pictures.BadPicture as error:
-        _refuse(attachment, error.sentence)
+        _refuse(attachment, str(error))
     except OSError:
         _later(attachment, "The picture could not be stored here; the disk may be full.")
     news.changed([attachment.message.conversation_id])
