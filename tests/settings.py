@@ -24,3 +24,7 @@ os.environ.setdefault("PORTAL_CREDENTIAL_KEYS", base64.urlsafe_b64encode(secrets
 import portal.settings  # noqa: E402 - the environment above must come first
 
 vars().update({name: value for name, value in vars(portal.settings).items() if name.isupper()})
+
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F821
+    # A file, as in the field: threads of one process share it by its locks, which a database in memory cannot do.
+    DATABASES["default"]["TEST"] = {"NAME": pathlib.Path(DATA_DIR) / "test.sqlite3"}  # noqa: F821
