@@ -249,7 +249,7 @@ def test_a_line_is_drawn_anew_only_when_it_changed(thread: Conversation) -> None
 def test_a_thread_costs_four_queries(thread: Conversation, django_assert_num_queries: object, size: int) -> None:
     account = make_account(thread.organization)
     for n in range(size):
-        message = say(thread, f"text {n}", state="failed")
+        message = say(thread, f"text {n}", state="failed", has_media=True)
         Attempt.objects.create(message=message, number=1, account=account, code="40001")
         Attachment.objects.create(
             organization=thread.organization, message=message, position=0, state=Attachment.State.STORED

@@ -36,6 +36,7 @@ def hear(thread: Conversation, body: str, at: datetime = NOON) -> Message:
     message = Message.objects.create(
         organization_id=thread.organization_id,
         conversation=thread,
+        number=thread.number,
         direction=Direction.IN,
         body=body,
         state=State.RECEIVED,
@@ -55,6 +56,7 @@ def say(
     message = Message.objects.create(
         organization_id=thread.organization_id,
         conversation=thread,
+        number=thread.number,
         direction=Direction.OUT,
         body=body,
         by=by.user if by else None,

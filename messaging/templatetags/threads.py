@@ -1,0 +1,81 @@
+"""How a thread is written: `{% load threads %}` for links in texts and for times as people say them."""
+
+import re
+from datetime import date, datetime, timedelta
+
+from django import template
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from messaging.models import Conversation
+from messaging.queries import Look, look
+from portal import phone
+
+register = template.Library()
+
+# Only addresses that say http: a customer's text never becomes a script, and no word becomes a link by chance.
+_LINK = re.compile(r"https?://[^\s<>\"']+", re.IGNORECASE)
+_TRAILING = ".,;:!?)]}’”"
+
+
+@register.filter
+def linked(text: str) -> SafeString:
+    """The text, escaped, with its web addresses made clickable. They open apart and learn nothing of this page."""
+    pieces: list[str] = []
+    end = 0
+    for match in _LINK.finditer(text):
+        url = match[0].rstrip(_TRAILING)
+        pieces.append(escape(text[end : match.start()]))
+        pieces.append(format_html('<a href="{}" target="_blank" rel="noopener noreferrer nofollow">{}</a>', url, url))
+        end = match.start() + len(url)
+    pieces.append(escape(text[end:]))
+    return mark_safe("".join(pieces))  # noqa: S308 - every piece is escaped above
+
+
+@register.filter
+def when(at: datetime | None) -> str:
+    """`2:05 PM` today, `Mar 2` this year, `Mar 2, 2025` before."""
+    if at is None:
+        return ""
+    local, today = timezone.localtime(at), timezone.localdate()
+    if local.date() == today:
+        return date_format(local, "g:i A")
+    return date_format(local, "M j" if local.year == today.year else "M j, Y")
+
+
+@register.filter
+def day_name(at: datetime) -> str:
+    """`Today`, `Yesterday`, `Monday, March 2`; with the year when it is another one."""
+    day: date = timezone.localdate(at)
+    today = timezone.localdate()
+    near = {0: "Today", 1: "Yesterday"}.get((today - day).days)
+    return near or date_format(day, "l, F j" if day.year == today.year else "l, F j, Y")
+
+
+@register.filter
+def who(conversation: Conversation) -> str:
+    """The customer's name, or the number as people write it."""
+    return conversation.contact.name or phone.pretty(conversation.number)
+
+
+@register.filter
+def last_look(conversation: Conversation) -> Look | None:
+    """How our newest text is doing; None when the customer spoke last."""
+    return look(conversation.last_state) if conversation.last_direction == "out" else None
+
+
+WAITS_LONG = timedelta(minutes=30)
+
+
+@register.filter
+def waiting(since: datetime) -> Look:
+    """How long the customer has waited: `4 min`, `3 h`, `2 d`; a warning from half an hour on."""
+    waited = max(timezone.now() - since, timedelta())
+    minutes = int(waited.total_seconds()) // 60
+    if minutes < 60:
+        word = f"{minutes} min"
+    else:
+        word = f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} d"
+    return Look("warning", "clock-alert", word) if waited >= WAITS_LONG else Look("waiting", "clock", word)
