@@ -160,15 +160,19 @@ def plan(text: Text, between: Span) -> list[Step]:
 
 
 def told(text: Text, steps: list[Step], *, disorder: bool) -> Iterator[tuple[float, int, bool]]:
-    """When which step is called back: (seconds, index, a repeat). With disorder some overtake, some come twice."""
+    """When which step is called back: (seconds, index, a repeat). With disorder some overtake, some come twice.
+
+    None is told before it happened: when the last step overtakes, the earlier ones are late.
+    """
     if text.to_number[-4:] == Magic.SILENT:
         return
     chance = random.Random(text.id + "told")  # noqa: S311
     overtakes = disorder and chance.random() < 0.3
+    end = steps[-1].after if steps else 0.0
     for index, step in enumerate(steps):
-        yield (steps[-1 - index].after if overtakes else step.after), index, False
+        yield (end + (end - step.after) / 3 if overtakes else step.after), index, False
         if disorder and chance.random() < 0.3:
-            yield step.after + chance.uniform(0, 1) * steps[-1].after, index, True
+            yield step.after + chance.uniform(0, 1) * end, index, True
 
 
 def current(text: Text, between: Span, now_us: int) -> tuple[Step, int]:

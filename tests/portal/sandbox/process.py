@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -93,6 +93,7 @@ class Listener:
     url: str = ""
     status: int = 200
     webhooks: list[Webhook] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)  # when each webhook came, in Unix seconds
     files: dict[str, tuple[str, bytes]] = field(default_factory=dict)
 
     def events(self) -> list[dict[str, Any]]:
@@ -102,13 +103,17 @@ class Listener:
 @contextmanager
 def listener() -> Iterator[Listener]:
     heard = Listener()
+    one_at_a_time = threading.Lock()
 
     class Door(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
             query = dict(parse_qsl(urlsplit(self.path).query))
-            heard.webhooks.append(Webhook(url=heard.url + self.path, headers=headers, query=query, body=body))
+            webhook = Webhook(url=heard.url + self.path, headers=headers, query=query, body=body)
+            with one_at_a_time:
+                heard.times.append(time())
+                heard.webhooks.append(webhook)
             self._answer(heard.status, "text/plain", b"")
 
         def do_GET(self) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -162,6 +163,14 @@ def test_receipts_overtake_and_repeat_but_tell_their_own_time(
     for reference in ranks:
         times = {event["data"]["status"]: event["at"] for event in events if event["data"]["id"] == reference}
         assert times["queued"] < times["sent"] < times["delivered"]
+
+
+def test_nothing_is_told_before_it_happened(account: dict[str, Any], send: Any, heard: Listener) -> None:
+    for number in range(30):
+        send(account["api_key"], reference=f"r{number}", webhook_url=heard.url)
+    until(lambda: len({event["id"] for event in heard.events()}) == 90)
+    said = [datetime.fromisoformat(event["at"]).timestamp() for event in heard.events()]
+    assert all(at <= came + 0.001 for at, came in zip(said, list(heard.times), strict=False))
 
 
 def test_the_look_up_agrees_with_the_receipt(

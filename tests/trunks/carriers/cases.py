@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -27,14 +27,14 @@ json_values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionar
 
 
 class SendCases:
-    carrier: ClassVar[Carrier]
-    account: ClassVar[Account]
-    accepted: ClassVar[HttpAnswer]
-    accepted_id: ClassVar[str]
-    accepted_segments: ClassVar[int]
-    opted_out: ClassVar[HttpAnswer]
-    throttled: ClassVar[HttpAnswer]  # 429 without a time
-    unknown_refusal: ClassVar[HttpAnswer]
+    carrier: Carrier
+    account: Account
+    accepted: HttpAnswer
+    accepted_id: str
+    accepted_segments: int
+    opted_out: HttpAnswer
+    throttled: HttpAnswer  # 429 without a time
+    unknown_refusal: HttpAnswer
 
     text = OutboundText(
         from_number="+13125550100",
@@ -114,11 +114,11 @@ class SendCases:
 
 
 class WebhookCases:
-    carrier: ClassVar[Carrier]
-    account: ClassVar[Account]
-    inbound: ClassVar[bytes]  # from +12015550123 to +13125550100, "Hello\x00 there", one picture
-    words: ClassVar[dict[str, Status]]  # every documented status word
-    not_an_event: ClassVar[tuple[bytes, ...]]  # verified, but not what the carrier documents
+    carrier: Carrier
+    account: Account
+    inbound: bytes  # from +12015550123 to +13125550100, "Hello\x00 there", one picture
+    words: dict[str, Status]  # every documented status word
+    not_an_event: tuple[bytes, ...]  # verified, but not what the carrier documents
 
     def sign(self, body: bytes, at: datetime) -> dict[str, str]:
         raise NotImplementedError
@@ -246,10 +246,10 @@ class LiveCases:
     """Against a peer that really listens. `live` is an account on it that owns three numbers: `enabled` is switched on,
     `waiting` can be, `refused` cannot."""
 
-    carrier: ClassVar[Carrier]
+    carrier: Carrier
     enabled = "+13125550100"
     waiting = "+13125550101"
-    refused: ClassVar[str]
+    refused: str
 
     @pytest.fixture
     def live(self) -> Iterator[Account]:
