@@ -405,3 +405,13 @@ class ThreadNote(models.Model):
 
     def __str__(self) -> str:
         return self.kind
+
+
+class Heartbeat(models.Model):
+    """When a recurring task last ran: the proof that beat, broker and a worker are there."""
+
+    task = models.CharField(max_length=60, unique=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.task} {self.at}"

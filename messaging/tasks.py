@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from messaging import deliveries, dispatch, doorbell, inbound, lanes, lookups, media, outcomes, receipts
+from messaging import deliveries, dispatch, doorbell, health, inbound, lanes, lookups, media, outcomes, receipts
 from messaging.models import Delivery
 from portal import live
 from portal.celery import app
@@ -38,6 +38,7 @@ def look_up(*, attempt_id: int, **_: Any) -> None:
 def tick(**_: Any) -> None:
     """Each second: what lost rings and dead workers left behind. Several at once do no harm."""
     now = database_now()
+    health.beat(health.TICK, now)
     outcomes.sweep(now)
     for lane_id in lanes.with_due_work(now):
         doorbell.ring("messaging.dispatch_lane", lane_id=lane_id)
