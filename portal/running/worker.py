@@ -1,5 +1,6 @@
 """The Celery worker and beat as threads of this process."""
 
+import logging
 import threading
 from collections.abc import Callable
 
@@ -44,7 +45,8 @@ class EmbeddedWorker:
         self._beat.service.stop()
         state.should_stop = EX_OK  # the worker's loop looks at it every two seconds
         if self._app.connection_for_write().transport_cls == "memory":
-            # And twice at that, when nothing comes. A message in this process wakes it now.
+            # And twice at that, when nothing comes. A message in this process wakes it now; it would warn of it.
+            logging.getLogger("celery.worker.control").setLevel(logging.ERROR)
             self._app.control.broadcast("shutdown", destination=[self._worker.hostname])
         self._thread.join(SECONDS_TO_DRAIN)
         return not self._thread.is_alive()

@@ -41,7 +41,7 @@ class Command(BaseCommand):
         except (ports.PortTaken, lock.AlreadyRunning, ChildFailed) as error:
             run.failure = str(error)
         except KeyboardInterrupt:
-            self.stdout.write("Stopped.")
+            pass  # asked to stop before it served; what had started is stopped again
         run.end()
 
 
@@ -59,15 +59,32 @@ class Run:
         with ExitStack() as stack:
             listener = stack.enter_context(ports.listen(port))
             stack.enter_context(lock.held(settings.DATA_DIR))
-            Path(settings.STATIC_ROOT).mkdir(exist_ok=True)
             sandbox = self.start_sandbox(stack, port=ports.free_near(port + SANDBOX_ABOVE) if port else 0)
-            migrate()
+            self.migrate()
+            self.collect_static()
             portal = ports.address(listener)
             handset = sandbox.address() if isinstance(sandbox, Child) else sandbox
             stack.enter_context(addresses.known(portal=portal, sandbox=handset))
             notes = demo_notes() if self.demo else []
             worker = self.start_worker(stack)
             self.serve(listener, worker, [f"Ready: {portal}", f"Handset: {handset}/", *notes])
+
+    def migrate(self) -> None:
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            self.say("Bringing the database up to date.")
+            call_command("migrate", verbosity=0, interactive=False)
+
+    def collect_static(self) -> None:
+        """Embedded, whitenoise reads the sources; with a server, pages name files by what they hold."""
+        if settings.EMBEDDED:
+            Path(settings.STATIC_ROOT).mkdir(exist_ok=True)
+        else:
+            call_command("collectstatic", verbosity=0, interactive=False)
+
+    def say(self, *lines: str) -> None:
+        self.command.stdout.write("\n".join(lines))
+        self.command.stdout.flush()
 
     def start_sandbox(self, stack: ExitStack, *, port: int) -> Child | str:
         """The child, or the address of the sandbox that the operator runs elsewhere."""
@@ -91,8 +108,7 @@ class Run:
     def serve(self, listener: socket.socket, worker: EmbeddedWorker, lines: list[str]) -> None:
         def started() -> None:
             if worker.wait_ready():
-                self.command.stdout.write("\n".join(lines))
-                self.command.stdout.flush()
+                self.say(*lines)
             else:
                 self.on_end("The worker did not start within 20 s; its log says why.")
 
@@ -116,18 +132,14 @@ class Run:
     def end(self) -> None:
         if self.failure:
             self.command.stderr.write(self.failure)
+        else:
+            self.command.stdout.write("Stopped.")
         sys.stdout.flush()
         if not self.drained:
             # A thread still waits for a carrier; its claim has a lease, so nothing is lost by leaving now.
             os._exit(1)
         if self.failure:
             sys.exit(1)
-
-
-def migrate() -> None:
-    executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        call_command("migrate", verbosity=0, interactive=False)
 
 
 def demo_notes() -> list[str]:

@@ -2,6 +2,7 @@
 
 import os
 import queue
+import re
 import signal
 import socket
 import subprocess
@@ -13,7 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import psycopg
 import pytest
@@ -29,14 +30,14 @@ class Up:
 
     def __init__(self, environ: dict[str, str], *words: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, str(ROOT / "manage.py"), "up", "--no-demo", *words],
+            [sys.executable, str(ROOT / "manage.py"), "up", "--port", "0", *words],
             env=environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
         self.errors: list[str] = []
-        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._readers = [
             threading.Thread(target=self._read_out, daemon=True),
             threading.Thread(target=self._read_err, daemon=True),
@@ -57,16 +58,19 @@ class Up:
             if pipe is not None:
                 pipe.close()
 
+    def line(self) -> str:
+        try:
+            line = self._lines.get(timeout=SECONDS)
+        except queue.Empty:
+            line = None
+        assert line is not None, f"nothing more was said; standard error: {''.join(self.errors)[-3000:]}"
+        return line
+
     def address(self, word: str) -> str:
         """What stands behind `word: ` in the output, once it is there."""
-        end = time.monotonic() + SECONDS
-        while True:
-            try:
-                line = self._lines.get(timeout=max(end - time.monotonic(), 0.001))
-            except queue.Empty:
-                raise AssertionError(f"no {word!r}; standard error: {''.join(self.errors)[-3000:]}") from None
-            if line.startswith(f"{word}: "):
-                return line.removeprefix(f"{word}: ").strip()
+        while not (line := self.line()).startswith(f"{word}: "):
+            pass
+        return line.removeprefix(f"{word}: ").strip()
 
     def wait(self) -> int:
         status = self.process.wait(SECONDS)
@@ -78,6 +82,7 @@ class Up:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self._lines.put(line)
+        self._lines.put(None)
 
     def _read_err(self) -> None:
         assert self.process.stderr is not None
@@ -144,9 +149,9 @@ def environ(database: str, tmp_path_factory: pytest.TempPathFactory, worker_id: 
     return values
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_and_a_signal_stops_everything(environ: dict[str, str], number: signal.Signals) -> None:
-    with Up(environ, "--port", "0") as up:
+    with Up(environ, "--no-demo") as up:
         ready, handset = up.address("Ready"), up.address("Handset")
         assert get(ready + "/healthz") == b"ok\n"
         assert b"<html" in get(handset)
@@ -159,7 +164,7 @@ def test_it_serves_and_a_signal_stops_everything(environ: dict[str, str], number
 
 
 def test_a_killed_parent_leaves_no_child(environ: dict[str, str]) -> None:
-    with Up(environ, "--port", "0") as up:
+    with Up(environ, "--no-demo") as up:
         up.address("Ready")
         [parent, child] = family(up.process.pid)
         os.kill(parent, signal.SIGKILL)
@@ -168,7 +173,7 @@ def test_a_killed_parent_leaves_no_child(environ: dict[str, str]) -> None:
 
 
 def test_a_dead_sandbox_stops_the_rest_and_is_named(environ: dict[str, str]) -> None:
-    with Up(environ, "--port", "0") as up:
+    with Up(environ, "--no-demo") as up:
         up.address("Ready")
         [_, child] = family(up.process.pid)
         os.kill(child, signal.SIGKILL)
@@ -179,33 +184,58 @@ def test_a_dead_sandbox_stops_the_rest_and_is_named(environ: dict[str, str]) -> 
 def test_a_taken_port_is_said_in_one_sentence(environ: dict[str, str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with Up(environ, "--port", str(port)) as up:
+        with Up(environ, "--no-demo", "--port", str(port)) as up:
             assert up.wait() == 1
     sentence = f"Port {port} is taken, perhaps by another `up`; stop that one or choose another port with --port.\n"
     assert up.errors == [sentence]
 
 
-def test_a_second_up_on_the_same_data_is_refused(environ: dict[str, str]) -> None:
-    with Up(environ, "--port", "0") as first:
-        first.address("Ready")
-        with Up(environ, "--port", "0") as second:
-            assert second.wait() == 1
-        folder = Path(environ["PORTAL_DATA_DIR"]).resolve()
-        assert second.errors == [f"Another `up` already runs on the data in {folder}; stop it first.\n"]
-        first.process.send_signal(signal.SIGINT)
-        assert first.wait() == 0
-
-
-def test_commands_beside_it_know_its_addresses(environ: dict[str, str]) -> None:
+def test_what_runs_beside_it(environ: dict[str, str]) -> None:
+    """Commands know its addresses; a second `up` on the same data is refused."""
     code = (
         "from django.conf import settings as s; "
         "print(s.PORTAL_PUBLIC_URL, s.PORTAL_SANDBOX_URL, *sorted(s.PORTAL_PRIVATE_HOSTS))"
     )
-    with Up(environ, "--port", "0") as up:
+    with Up(environ, "--no-demo") as up:
         ready, handset = up.address("Ready"), up.address("Handset").rstrip("/")
         beside = subprocess.run(
             [sys.executable, "-c", code], cwd=ROOT, env=environ, capture_output=True, text=True, check=True
         )
         assert beside.stdout.split() == [ready, handset, urlsplit(handset).netloc]
+        with Up(environ, "--no-demo") as second:
+            assert second.wait() == 1
+        folder = Path(environ["PORTAL_DATA_DIR"]).resolve()
+        assert second.errors == [f"Another `up` already runs on the data in {folder}; stop it first.\n"]
         up.process.send_signal(signal.SIGINT)
         assert up.wait() == 0
+
+
+def test_the_first_start_prints_sign_ins_that_open_the_portal(environ: dict[str, str]) -> None:
+    with Up(environ) as up:
+        ready = up.address("Ready")
+        up.address("Handset")
+        assert up.line().startswith("Demo sign-ins (also in ")
+        email, password = up.line().split()
+        assert email == "owner@demo.example"
+        assert sign_in(ready, email, password + "x") == "/accounts/login/"
+        assert sign_in(ready, email, password).startswith("/demo/")
+        up.process.send_signal(signal.SIGINT)
+        assert up.wait() == 0
+    kept = Path(environ["PORTAL_DATA_DIR"], "demo-sign-ins.txt")
+    assert kept.stat().st_mode & 0o777 == 0o600
+    with Up(environ) as again:
+        again.address("Handset")
+        assert again.line().strip() == f"Demo sign-ins: {kept}"
+        again.process.send_signal(signal.SIGINT)
+        assert again.wait() == 0
+
+
+def sign_in(portal: str, email: str, password: str) -> str:
+    """The path where a browser lands that fills in the sign-in form."""
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    page = browser.open(f"{portal}/accounts/login/", timeout=10).read().decode()
+    found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
+    assert found is not None
+    fields = {"csrfmiddlewaretoken": found[1], "login": email, "password": password}
+    with browser.open(f"{portal}/accounts/login/", urlencode(fields).encode(), timeout=10) as answer:
+        return urlsplit(answer.geturl()).path
