@@ -64,7 +64,8 @@ def queue_message(
 ) -> Message:
     """Queue one text. The same `key` again gives the same message, so that a form posted twice sends once.
 
-    `by` is None for the portal's own required replies. Raises MessageRefused; then nothing was written.
+    `by` is None for the portal's own required replies and for its operator. Raises MessageRefused; then nothing was
+    written.
     """
     before = Message.objects.filter(organization=conversation.organization_id, key=key).first()
     if before is not None:
