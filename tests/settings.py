@@ -28,3 +28,6 @@ vars().update({name: value for name, value in vars(portal.settings).items() if n
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F821
     # A file, as in the field: threads of one process share it by its locks, which a database in memory cannot do.
     DATABASES["default"]["TEST"] = {"NAME": pathlib.Path(DATA_DIR) / "test.sqlite3"}  # noqa: F821
+
+# Pages are rendered from the sources: the suite collects no static files.
+STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # noqa: F821
