@@ -4,11 +4,12 @@ from django.urls import path
 
 from messaging import webhooks
 from messaging.media import link_view
-from messaging.views import compose, inbox, media, thread
+from messaging.views import compose, inbox, media, thread, unknown
 
 urlpatterns = [
     path("hooks/<slug:kind>/<uuid:account_id>/", webhooks.hook, name="hook"),
     path("m/<str:token>/", link_view, name="media-link"),
+    path("<slug:slug>/dids/unknown/", unknown.unknown_dids, name="unknown-dids"),
     path("<slug:slug>/inbox/", inbox.inbox, name="inbox"),
     path("<slug:slug>/inbox/new/", compose.new_conversation, name="new-conversation"),
     path("<slug:slug>/inbox/attachments/<int:attachment_id>/", media.attachment, name="attachment"),

@@ -1,5 +1,6 @@
 """What happens around every view: hooks first, the organization of the address, the reader's zone, HTMX endings."""
 
+import ipaddress
 import zoneinfo
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,26 @@ from portal.models import Membership
 
 Next = Callable[[HttpRequest], HttpResponseBase]
 HOOKS = "/hooks/"
+
+
+def trusted_proxies(get_response: Next) -> Next:
+    """What a proxy says of the client counts only when it comes from a proxy that the operator named."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if not _is_proxy(request.META.get("REMOTE_ADDR", "")):
+            for name in [name for name in request.META if name.startswith("HTTP_X_FORWARDED_")]:
+                del request.META[name]
+        return get_response(request)
+
+    return middleware
+
+
+def _is_proxy(address: str) -> bool:
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(ip in network for network in settings.PORTAL_TRUSTED_PROXIES)
 
 
 def hooks_first(get_response: Next) -> Next:

@@ -1,0 +1,58 @@
+"""The operator's view of registrations and opt-outs. The log and the suppressions are read here, never changed."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from compliance.models import Brand, Campaign, CampaignDid, OptOut, Suppression
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Looked at, not changed: what is changed belongs to a page that checks and audits it."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+@admin.register(Brand)
+class BrandAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("name", "organization", "registry_id", "daily_cap")
+    search_fields = ("name", "registry_id", "organization__slug")
+    list_select_related = ("organization",)
+
+
+@admin.register(Campaign)
+class CampaignAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("name", "organization", "brand", "account", "state", "texts_a_second")
+    list_filter = ("state",)
+    search_fields = ("name", "carrier_ref", "organization__slug")
+    list_select_related = ("organization", "brand", "account")
+
+
+@admin.register(CampaignDid)
+class CampaignDidAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("did", "campaign", "state", "why")
+    list_filter = ("state",)
+    search_fields = ("did__number", "campaign__name")
+    list_select_related = ("did", "campaign")
+    raw_id_fields = ("did", "campaign")
+
+
+@admin.register(OptOut)
+class OptOutAdmin(ReadOnlyAdmin):
+    list_display = ("at", "number", "organization", "kind", "source", "keyword", "our_number", "by")
+    list_filter = ("kind", "source")
+    search_fields = ("number",)
+    list_select_related = ("organization", "by")
+
+
+@admin.register(Suppression)
+class SuppressionAdmin(ReadOnlyAdmin):
+    list_display = ("number", "organization", "scope", "since")
+    search_fields = ("number",)
+    list_select_related = ("organization",)
