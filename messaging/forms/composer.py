@@ -77,8 +77,13 @@ class ComposerForm(forms.Form):
             return None
 
     def sentences(self) -> list[str]:
-        """All errors, as sentences."""
+        """All errors."""
         return [str(message) for messages in self.errors.values() for message in messages]
+
+    def text_sentences(self) -> list[str]:
+        """Errors that belong under the text; DID and number show their own."""
+        apart = ("did", "number")
+        return [str(message) for name, messages in self.errors.items() if name not in apart for message in messages]
 
 
 class ReplyForm(ComposerForm):
@@ -87,10 +92,13 @@ class ReplyForm(ComposerForm):
         self.limits = limits_of(conversation.did)
 
 
+DID_ERRORS = {"required": "Choose a DID.", "invalid_choice": "You cannot text from this DID. Choose another one."}
+
+
 class NewConversationForm(ComposerForm):
     """`dids`: those this person may text from."""
 
-    did = forms.ModelChoiceField(Did.objects.none(), label="From", error_messages={"required": "Choose a DID."})
+    did = forms.ModelChoiceField(Did.objects.none(), label="From", error_messages=DID_ERRORS)
     number = forms.CharField(
         label="To",
         max_length=40,

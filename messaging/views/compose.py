@@ -43,7 +43,7 @@ def _dids(request: MemberRequest) -> "QuerySet[Did]":
 
 def _choices(request: MemberRequest, dids: "QuerySet[Did]", chosen: str = "") -> dict[str, Any]:
     """Up to thirty DIDs that match the words, the chosen one among them."""
-    words = request.GET.get("did_q", "").strip()[:60]
+    words = lists.words(request, "did_q")
     found = list(queries.named(dids, words)[: queries.DID_LIMIT + 1])
     if chosen.isdecimal() and not any(did.pk == int(chosen) for did in found):
         found = [*dids.filter(pk=chosen), *found]

@@ -12,6 +12,11 @@ from messaging.queries import Folder
 from portal.access import MemberRequest
 
 
+def words(request: HttpRequest, name: str) -> str:
+    """What somebody looks for; no database looks for a NUL."""
+    return request.GET.get(name, "").replace("\0", "").strip()[:100]
+
+
 @dataclass(frozen=True, slots=True)
 class Filters:
     """What the address asks the list for."""
@@ -27,7 +32,7 @@ class Filters:
         return cls(
             folder=Folder(folder) if folder in list(Folder) else Folder.ALL,
             did_id=int(did) if did.isdecimal() and len(did) < 18 else None,
-            q=request.GET.get("q", "").strip()[:100],
+            q=words(request, "q"),
             cursor=request.GET.get("cursor", ""),
         )
 
@@ -36,8 +41,8 @@ class Filters:
         kept = {"folder": "" if self.folder == Folder.ALL else self.folder.value, "did": self.did_id, "q": self.q}
         if with_cursor:
             kept["cursor"] = self.cursor
-        words = urlencode({name: value for name, value in kept.items() if value})
-        return f"?{words}" if words else ""
+        query = urlencode({name: value for name, value in kept.items() if value})
+        return f"?{query}" if query else ""
 
 
 def context(request: MemberRequest, *, open_id: int | None = None) -> dict[str, Any]:
