@@ -1,5 +1,6 @@
 """The filters of the audit trail."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -18,9 +19,15 @@ SUBJECTS = (
 )
 
 
+def _select(choices: Iterable[tuple[str, str]] = ()) -> forms.Select:
+    return forms.Select(attrs={"class": "input"}, choices=choices)
+
+
 class AuditFilter(forms.Form):
-    who = forms.ModelChoiceField(User.objects.none(), required=False, empty_label="Everybody", label="Who")
-    what = forms.CharField(max_length=80, required=False, label="What", widget=forms.Select(choices=SUBJECTS))
+    who = forms.ModelChoiceField(
+        User.objects.none(), required=False, empty_label="Everybody", label="Who", widget=_select()
+    )
+    what = forms.CharField(max_length=80, required=False, label="What", widget=_select(SUBJECTS))
 
     def __init__(self, *args: Any, organization: Organization, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
