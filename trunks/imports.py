@@ -68,6 +68,11 @@ class Plan:
     new_trunks: list[str] = field(default_factory=list)
 
     @property
+    def work(self) -> int:
+        """How many DIDs it would write."""
+        return len(self.new) + len(self.changed)
+
+    @property
     def cannot_text(self) -> int:
         rows: list[New | Change] = [*self.new, *self.changed]
         return sum(row.values.get("text_why") == CANNOT_TEXT for row in rows)
