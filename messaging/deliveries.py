@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from messaging import inbound, receipts
+from messaging import health, inbound, receipts
 from messaging.models import Delivery
 from messaging.receipts import Heard
 from messaging.webhooks import events_of
@@ -94,7 +94,7 @@ def _read(delivery: Delivery) -> list[Event]:
 def _count_unknown(delivery: Delivery, words: list[str]) -> None:
     """Carriers add words without notice: it is no error, but somebody should see it the same day."""
     log.warning("webhook.unknown_words", kind=delivery.account.kind, words=words)
-    Delivery.objects.filter(pk=delivery.pk).update(error=f"Unknown words: {', '.join(words)}"[:300])
+    Delivery.objects.filter(pk=delivery.pk).update(error=f"{health.UNKNOWN_WORDS}{', '.join(words)}"[:300])
 
 
 def _take(delivery: Delivery, event: Event) -> None:

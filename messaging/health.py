@@ -10,6 +10,7 @@ from messaging import lookups
 from messaging.models import Attempt, Delivery, Heartbeat, Lane, Message, ParkedText, Receipt, RefusedDelivery, State
 
 TICK = "messaging.tick"
+UNKNOWN_WORDS = "Unknown words: "  # how messaging.deliveries begins when a carrier has added some
 SILENT_SECONDS = 10  # a tick comes each second; ten missed ones are no accident
 
 
@@ -55,8 +56,8 @@ def queues(now: datetime) -> list[Queue]:
 
 
 def paused_lanes(now: datetime) -> list[Lane]:
-    """Lanes that are closed, and those whose last try found the carrier closed."""
-    return list(_lanes().filter(Q(paused_until__gt=now) | Q(failures__gt=0)).order_by("pk"))
+    """Lanes that are closed at the moment."""
+    return list(_lanes().filter(paused_until__gt=now).order_by("pk"))
 
 
 def _lanes() -> QuerySet[Lane]:
@@ -94,6 +95,10 @@ class Told:
     newest: datetime
     error: str = ""
     number: str = ""
+
+    @property
+    def is_unknown_word(self) -> bool:
+        return self.error.startswith(UNKNOWN_WORDS)
 
 
 def unprocessed(now: datetime) -> tuple[int, datetime | None]:
