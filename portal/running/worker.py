@@ -20,6 +20,7 @@ class EmbeddedWorker:
         self._on_end = on_end
         self._stopping = False
         self._ready = threading.Event()
+        app.set_default()  # the pool's threads look tasks up in the default application
         self._worker = app.WorkController(
             pool_cls="threads",
             queues=sorted(queue_names(app)),
@@ -61,12 +62,8 @@ class EmbeddedWorker:
 
 
 def queue_names(app: Celery) -> set[str]:
-    """Every queue a task may be put into: the default, those of routes and schedule, and those tasks name."""
-    app.finalize()
+    """Every queue a task may be put into: the default, the declared ones, those of routes and of the schedule."""
     names = {app.conf.task_default_queue}
     names |= {queue.name for queue in app.conf.task_queues or ()}
-    names |= {route["queue"] for route in (app.conf.task_routes or {}).values() if "queue" in route}
-    names |= {
-        entry["options"]["queue"] for entry in app.conf.beat_schedule.values() if "queue" in entry.get("options", {})
-    }
-    return names | {task.queue for task in app.tasks.values() if getattr(task, "queue", None)}
+    options = [entry.get("options", {}) for entry in app.conf.beat_schedule.values()]
+    return names | {each["queue"] for each in [*(app.conf.task_routes or {}).values(), *options] if "queue" in each}
