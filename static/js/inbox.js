@@ -100,7 +100,7 @@ document.addEventListener("scroll", (event) => {
 // --- Panes: which one a phone shows, which row is open, what the window is called ---
 
 document.addEventListener("htmx:afterSwap", (event) => {
-  if (event.detail.target.id === "thread") threadOpened();
+  if (event.detail.target?.id === "thread") threadOpened();
   showUnread();
 });
 
@@ -109,11 +109,14 @@ function threadOpened() {
   const open = $("thread").dataset.thread;
   $("panes").dataset.pane = open || $("composer") ? "thread" : "list";
   document.querySelector(".conv[aria-current]")?.removeAttribute("aria-current");
-  const row = open && $(`conv-${open}`);
-  if (!row) return;
-  row.setAttribute("aria-current", "true");
-  row.classList.remove("is-unread");
-  row.querySelector(".count")?.remove();
+  $(`conv-${open}`)?.setAttribute("aria-current", "true");
+  showRead();
+}
+
+function showRead() {
+  const row = $(`conv-${$("thread").dataset.thread}`);
+  row?.classList.remove("is-unread");
+  row?.querySelector(".count")?.remove();
 }
 
 function showUnread() {
@@ -168,6 +171,7 @@ document.addEventListener("htmx:beforeRequest", (event) => {
 });
 document.addEventListener("htmx:afterRequest", (event) => {
   const form = event.detail.elt;
+  if (form.id === "read" && event.detail.successful) showRead();
   if (!form.matches("[data-composer]")) return;
   form.elements.body.readOnly = false;
   if (!event.detail.xhr?.status) sayNotSent("The portal could not be reached. Your text is still here; send it again.");
