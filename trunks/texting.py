@@ -78,7 +78,7 @@ def ring(dids: Iterable[Did]) -> int:
     for account, ids in batches:
         try:
             enable_texting.delay(account, list(ids))
-        except OperationalError as error:
+        except (OperationalError, OSError) as error:
             log.warning("texting.ring_failed", error=type(error).__name__)
     return len(batches)
 
