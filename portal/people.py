@@ -12,7 +12,7 @@ from typing import Any
 from allauth.account.models import EmailAddress
 from allauth.account.signals import password_changed, password_reset, password_set
 from allauth.usersessions.models import UserSession
-from django.contrib.auth.signals import user_logged_out
+from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Lower
@@ -245,7 +245,14 @@ def _let_go(team: Team) -> None:
         live.access_changed(user_id, organization_id=team.organization_id)
 
 
-# --- Sessions that end ---
+# --- Sessions ---
+
+
+@receiver(user_logged_in)
+def _signed_in(sender: object, request: Any, **_: object) -> None:
+    """allauth lists the sessions of its own sign-in page; those of an invitation and the admin are listed here."""
+    if hasattr(request, "user"):
+        UserSession.objects.create_from_request(request)
 
 
 @receiver(user_logged_out)
