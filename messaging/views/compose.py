@@ -56,7 +56,7 @@ def _choices(request: MemberRequest, dids: "QuerySet[Did]", chosen: str = "") ->
 
 
 def _page(request: MemberRequest, form: NewConversationForm) -> HttpResponse:
-    context = {"form": form, "composing": True, "filters": lists.Filters.read(request)}
+    context = {"form": form, "composing": True, "list_query": lists.Filters.read(request).query()}
     context |= _choices(request, _dids(request), str(form["did"].value() or ""))
     if wants(request, "thread"):
         return render(request, TEMPLATE, context | {"is_fragment": True}, part="thread")

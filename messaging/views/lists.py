@@ -54,6 +54,7 @@ def context(request: MemberRequest, *, open_id: int | None = None) -> dict[str, 
     folders = queries.folder_counts(request.membership)
     return {
         "filters": filters,
+        "list_query": filters.query(),
         "page": page,
         "next_query": _next_query(filters, page),
         "folders": folders,

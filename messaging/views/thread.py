@@ -37,7 +37,7 @@ def thread(request: MemberRequest, conversation_id: int) -> HttpResponse:
     if wants(request, "entries"):
         return _entries(request, conversation)
     _opened(request, conversation)
-    context = _context(request, conversation) | {"filters": lists.Filters.read(request)}
+    context = _context(request, conversation) | {"list_query": lists.Filters.read(request).query()}
     if wants(request, "thread"):
         return render(request, TEMPLATE, context | {"is_fragment": True}, part="thread")
     return render(request, TEMPLATE, context | lists.context(request, open_id=conversation.pk))
