@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import redis
 import structlog
@@ -20,7 +21,8 @@ from django.db import transaction
 from portal.clock import database_now
 from portal.models import LiveEvent, Membership
 
-CHANNEL = "portal:live"
+# Redis tells its channels to all its numbered databases; two portals on one server keep apart by theirs.
+CHANNEL = f"portal:live:{urlsplit(settings.REDIS_URL).path.strip('/') or 0}"
 KEPT = timedelta(minutes=5)
 log = structlog.get_logger()
 _listeners: list[Callable[["News"], None]] = []

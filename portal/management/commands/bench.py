@@ -1,0 +1,44 @@
+"""`bench [NAME …] [--size N]`."""
+
+import subprocess
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from portal.benches import BENCHES
+from portal.benches.scratch import NoScratch, environment
+
+
+class Command(BaseCommand):
+    help = "Measures speed on scratch data, a JSON line a figure. Uses the servers of DATABASE_URL and REDIS_URL."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", nargs="*", metavar="NAME", help=f"one of {', '.join(BENCHES)}; all by default")
+        parser.add_argument("--size", type=int, help="how many texts, webhooks or messages, instead of the bench's own")
+
+    def handle(self, *, name: list[str], size: int | None, **options: Any) -> None:
+        unknown = [one for one in name if one not in BENCHES]
+        if unknown:
+            raise CommandError(f"There is no bench '{unknown[0]}'. Known: {', '.join(BENCHES)}.", returncode=2)
+        if size is not None and size < 1:
+            raise CommandError("--size takes a number above 0.", returncode=2)
+        failed = [one for one in name or BENCHES if not self._run(one, size)]
+        if failed:
+            raise CommandError(f"Not measured: {', '.join(failed)}.")
+
+    def _run(self, name: str, size: int | None) -> bool:
+        words = [name] if size is None else [name, str(size)]
+        try:
+            with environment() as environ:
+                command = [sys.executable, "-m", "portal.benches", *words]
+                # Its lines are written as they come; Ctrl-C reaches it as well, and it stops its programs.
+                with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+                    assert process.stdout is not None
+                    for line in process.stdout:
+                        self.stdout.write(line, ending="")
+                        self.stdout.flush()
+                return process.returncode == 0
+        except NoScratch as error:
+            raise CommandError(str(error)) from None
