@@ -103,6 +103,18 @@ document.addEventListener("change", (event) => {
   for (const word of form.querySelectorAll("[data-picked]")) word.textContent = String(picked);
 });
 
+// Rows that are drawn anew keep their ticks, also those made while the answer was on its way.
+let ticked = new Set();
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const rows = event.detail.target;
+  if (!rows?.matches("tbody")) return;
+  ticked = new Set([...rows.querySelectorAll("td.pick :checked")].map((box) => box.value));
+});
+document.addEventListener("htmx:load", (event) => {
+  if (!event.target.matches("tbody")) return;
+  for (const box of event.target.querySelectorAll("td.pick input")) box.checked = ticked.has(box.value);
+});
+
 // Drop zones: a file let go over the label is the input's file.
 for (const [kind, over] of [["dragover", true], ["dragleave", false], ["drop", false]]) {
   document.addEventListener(kind, (event) => {

@@ -25,12 +25,12 @@ def dids(request: MemberRequest) -> HttpResponseBase:
         "page": page,
         "chosen": chosen,
         "filter_query": _query(request),
+        "counts": queries.counts(request.organization),
         "picked": {int(pick) for pick in request.GET.getlist("pick") if pick.isdecimal()},
     }
     if wants(request, "did-rows"):
-        return render(request, PAGE, context, part="rows")
+        return render(request, PAGE, context | {"is_rows": True}, part="rows")
     context |= {
-        "counts": queries.counts(request.organization),
         "assignees": queries.assignees(request.organization),
         "trunks": queries.trunks(request.organization),
         "states": TextState.choices,
