@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from compliance.gate import DidFacts
 from messaging.models import Lane, Message, State
-from trunks import carriers
+from trunks import accounts, carriers
 
 # A lane that was idle may catch up a tenth of a second: enough for a fast lane to be fed in batches, one text at most
 # for a lane of ten a second or slower, so that in any 10 s at most 10 x rate + 1 leave.
@@ -49,20 +49,21 @@ def _first_slot(lane: Lane, now: datetime, rate: float) -> datetime:
 
 def pause(lane_id: int, *, now: datetime, why: str, seconds: float | None = None) -> None:
     """Close a road for a while: as long as the carrier said, or longer at each failure in a row."""
-    lane = Lane.objects.select_for_update().get(pk=lane_id)
+    lane = Lane.objects.select_for_update(of=("self",)).select_related("account").get(pk=lane_id)
     step = PAUSE_SECONDS[min(lane.failures, len(PAUSE_SECONDS) - 1)]
     until = now + timedelta(seconds=step if seconds is None else min(max(seconds, 1), 3_600))
     lane.paused_until = max(until, lane.paused_until or until)
     lane.paused_why = why[:300]
     lane.failures += 1
     lane.save(update_fields=["paused_until", "paused_why", "failures"])
+    accounts.set_trouble(lane.account_id, lane.account.organization_id, why)
 
 
-def reopen(lane_id: int) -> None:
+def reopen(lane: Lane) -> None:
     """A text was taken: the road is good. Writes only when there was something to forget."""
-    Lane.objects.filter(pk=lane_id).exclude(failures=0, paused_until=None).update(
-        failures=0, paused_until=None, paused_why=""
-    )
+    closed = Lane.objects.filter(pk=lane.pk).exclude(failures=0, paused_until=None)
+    if closed.update(failures=0, paused_until=None, paused_why=""):
+        accounts.set_trouble(lane.account_id, lane.account.organization_id, "")
 
 
 def with_due_work(now: datetime) -> list[int]:

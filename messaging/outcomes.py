@@ -87,7 +87,7 @@ def release(ids: Collection[int], *, token: uuid.UUID) -> None:
 
 def hold(message_ids: Collection[int]) -> None:
     """Lock these messages in the one order that receipts use too, so that nobody waits in a circle."""
-    list(Message.objects.select_for_update().filter(pk__in=message_ids).order_by("pk").values_list("pk", flat=True))
+    list(Message.objects.select_for_update().filter(pk__among=message_ids).order_by("pk").values_list("pk", flat=True))
 
 
 @transaction.atomic
@@ -95,7 +95,7 @@ def record(lane: Lane, token: uuid.UUID, sent: Sequence[Sent]) -> None:
     """Write down a batch of answers, in a handful of statements whatever its size."""
     taken = [one for one in sent if isinstance(one.answer, Accepted)]
     refused = [one for one in sent if isinstance(one.answer, CarrierError) and one.answer.not_accepted]
-    unclear = [one for one in sent if one not in taken and one not in refused]
+    unclear = [one for one in sent if one.answer is None or _is_doubtful(one.answer)]
     hold([one.message_id for one in sent])
     _accept(lane, token, taken)
     now = database_now()
@@ -109,6 +109,10 @@ def record(lane: Lane, token: uuid.UUID, sent: Sequence[Sent]) -> None:
     _doubt(token, unclear)
     news.tell(one.message_id for one in sent)
     _judge_road(lane, taken, [*refused, *unclear], now)
+
+
+def _is_doubtful(answer: Accepted | CarrierError) -> bool:
+    return isinstance(answer, CarrierError) and not answer.not_accepted
 
 
 def _accept(lane: Lane, token: uuid.UUID, taken: Sequence[Sent]) -> None:
@@ -128,10 +132,10 @@ def _accept(lane: Lane, token: uuid.UUID, taken: Sequence[Sent]) -> None:
     # A receipt that was quicker than this answer has made the part already.
     AttemptPart.objects.bulk_create(parts, ignore_conflicts=True)
     attempts = [one.attempt_id for one in taken]
-    Attempt.objects.filter(pk__in=attempts, state=State.SENDING).update(state=State.ACCEPTED)
+    Attempt.objects.filter(pk__among=attempts, state=State.SENDING).update(state=State.ACCEPTED)
     _write(token, taken, state=State.ACCEPTED)
     # Whoever holds these messages next (a receipt) sees the parts; whoever came before us left receipts to find.
-    if Message.objects.filter(pk__in=[one.message_id for one in taken], state=State.UNCONFIRMED).exists():
+    if Message.objects.filter(pk__among=[one.message_id for one in taken], state=State.UNCONFIRMED).exists():
         ladder.refresh(attempts)
     early = receipts.parked(lane.account, [part.carrier_id for part in parts])
     if early:
@@ -139,7 +143,7 @@ def _accept(lane: Lane, token: uuid.UUID, taken: Sequence[Sent]) -> None:
 
 
 def _write(token: uuid.UUID, sent: Iterable[Sent], *, state: State, **columns: object) -> None:
-    rows = Message.objects.filter(pk__in=[one.message_id for one in sent], state=State.SENDING, token=token)
+    rows = Message.objects.filter(pk__among=[one.message_id for one in sent], state=State.SENDING, token=token)
     rows.update(state=state, token=None, lease_until=None, **columns)
 
 
@@ -209,7 +213,7 @@ def _opt_out(lane: Lane, one: Sent, error: CarrierError) -> None:
 def _judge_road(lane: Lane, taken: Sequence[Sent], failed: Sequence[Sent], now: datetime) -> None:
     """A rate code slows the lane; a carrier that takes nothing pauses it."""
     if taken:
-        lanes.reopen(lane.pk)
+        lanes.reopen(lane)
     down = (Reason.RATE_LIMITED, Reason.CARRIER_DOWN)
     errors = [one.answer for one in failed if isinstance(one.answer, CarrierError) and one.answer.reason in down]
     limited = [error for error in errors if error.reason == Reason.RATE_LIMITED]

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import TypeVar
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from portal import audit, live, web
@@ -50,6 +52,16 @@ def as_carrier_account(account: CarrierAccount) -> Account:
 def credential_hosts(account: CarrierAccount) -> frozenset[str]:
     """Which hosts may see the account's credentials (see portal.web): the carrier's own."""
     return frozenset({_host(carrier_of(account).BASE_URL)})
+
+
+def set_trouble(account_id: UUID, organization_id: int, why: str) -> None:
+    """What holds the account's texts up, or "" when nothing does any more. Screens hear of a change alone."""
+    same = CarrierAccount.objects.filter(pk=account_id, trouble=why[:300])
+    if same.exists():
+        return
+    since = Coalesce("trouble_since", Now()) if why else None
+    CarrierAccount.objects.filter(pk=account_id).update(trouble=why[:300], trouble_since=since)
+    live.publish(organization_id, "org", "carriers", [str(account_id)])
 
 
 # --- Connecting ---

@@ -25,6 +25,8 @@ class CarrierAccount(models.Model):
     check_error = models.CharField(max_length=300, blank=True)
     last_sent_at = models.DateTimeField(null=True)
     last_heard_at = models.DateTimeField(null=True, help_text="Last verified webhook.")
+    trouble = models.CharField(max_length=300, blank=True, help_text="Why texts are held up, written by messaging.")
+    trouble_since = models.DateTimeField(null=True)
     refused_webhooks = models.PositiveIntegerField(default=0, help_text="Requests that did not prove themselves.")
 
     class Meta:

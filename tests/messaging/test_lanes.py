@@ -73,6 +73,8 @@ def test_the_road_of_a_carrier_that_is_down_closes_for_longer_each_time(db: None
         assert shaped.paused_until is not None
         waits.append((shaped.paused_until - NOW).total_seconds())
     assert waits == [2, 5, 15, 30, 60, 60]
-    lanes.reopen(shaped.pk)
+    assert CarrierAccount.objects.get().trouble == "The carrier could not be reached."
+    lanes.reopen(shaped)
+    assert (CarrierAccount.objects.get().trouble, CarrierAccount.objects.get().trouble_since) == ("", None)
     shaped.refresh_from_db()
     assert (shaped.paused_until, shaped.paused_why, shaped.failures) == (None, "", 0)
