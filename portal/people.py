@@ -259,6 +259,8 @@ def _signed_in(sender: object, request: Any, **_: object) -> None:
 def _signed_out(sender: object, request: Any, user: User | None, **_: object) -> None:
     key = getattr(request.session, "session_key", None)
     if user is not None and key:
+        # Django deletes the session after this signal; a page that starts anew at once must not find it.
+        request.session.delete(key)
         live.access_changed(user.pk, sessions=[key])
 
 

@@ -85,8 +85,8 @@ class _Server(uvicorn.Server):
 class Door:
     """The portal's ASGI door on a free port of loopback."""
 
-    def __init__(self) -> None:
-        listener = socket.create_server(("127.0.0.1", 0))
+    def __init__(self, port: int = 0) -> None:
+        listener = socket.create_server(("127.0.0.1", port))
         self.port: int = listener.getsockname()[1]
         self.screens: list[Screen] = []
         self._server = _Server(uvicorn.Config("portal.asgi:application", log_config=None, timeout_graceful_shutdown=1))
@@ -110,8 +110,8 @@ class Door:
 
 
 @contextmanager
-def opened() -> Iterator[Door]:
-    door = Door()
+def opened(port: int = 0) -> Iterator[Door]:
+    door = Door(port)
     try:
         yield door
     finally:
