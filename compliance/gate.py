@@ -145,13 +145,13 @@ def load(organization_id: int, *, did_ids: Collection[int], numbers: Collection[
     return Snapshot(
         dids={did.pk: _did_facts(did, campaigns.get(did.pk)) for did in dids},
         suppressed=frozenset(
-            Suppression.objects.filter(organization_id=organization_id, number__in=wanted).values_list(
+            Suppression.objects.filter(organization_id=organization_id, number__among=wanted).values_list(
                 "number", flat=True
             )
         ),
         own=frozenset(
             Did.objects.current()
-            .filter(organization_id=organization_id, number__in=wanted)
+            .filter(organization_id=organization_id, number__among=wanted)
             .values_list("number", flat=True)
         ),
     )

@@ -165,7 +165,7 @@ def _next_registry_midnight(now: datetime) -> datetime:
 
 
 def _hold(lane: Lane, texts: list[Text], token: uuid.UUID, now: datetime) -> None:
-    Message.objects.filter(pk__in=[text.id for text in texts], state=State.QUEUED).update(
+    Message.objects.filter(pk__among=[text.id for text in texts], state=State.QUEUED).update(
         state=State.CLAIMED, token=token, lease_until=now + lease()
     )
     if texts:
@@ -177,7 +177,7 @@ def _sendable(claim: Claim, now: datetime) -> QuerySet[Message]:
     suppressed = Suppression.objects.filter(organization=OuterRef("organization_id"), number=OuterRef("number"))
     return Message.objects.filter(
         Q(purpose=Purpose.COMPLIANCE) | ~Exists(suppressed),
-        pk__in=[text.id for text in claim.texts],
+        pk__among=[text.id for text in claim.texts],
         state=State.CLAIMED,
         token=claim.token,
         lease_until__gt=now,
@@ -197,11 +197,12 @@ def mark(claim: Claim) -> list[tuple[Text, int]]:
     )
     texts = list(claim.texts)
     if marked < len(texts):
-        held = Message.objects.filter(pk__in=[text.id for text in texts], state=State.SENDING, token=claim.token)
+        held = Message.objects.filter(pk__among=[text.id for text in texts], state=State.SENDING, token=claim.token)
         ids = set(held.values_list("pk", flat=True))
         outcomes.release([text.id for text in texts if text.id not in ids], token=claim.token)
         texts = [text for text in texts if text.id in ids]
     attempts = Attempt.objects.bulk_create(
-        Attempt(message_id=text.id, number=text.attempts_made + 1, account=claim.lane.account) for text in texts
+        Attempt(message_id=text.id, number=text.attempts_made + 1, account=claim.lane.account, started_at=now)
+        for text in texts
     )
     return [(text, attempt.pk) for text, attempt in zip(texts, attempts, strict=True)]

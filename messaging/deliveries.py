@@ -73,7 +73,7 @@ def _work(batch: Sequence[Delivery]) -> None:
         receipts.apply(account, heard)
     for delivery, event in others:
         _take(delivery, event)
-    Delivery.objects.filter(pk__in=[delivery.pk for delivery in batch]).update(processed_at=timezone.now())
+    Delivery.objects.filter(pk__among=[delivery.pk for delivery in batch]).update(processed_at=timezone.now())
     accounts = CarrierAccount.objects.filter(pk__in={delivery.account_id for delivery in batch})
     accounts.update(last_heard_at=timezone.now())
 

@@ -51,23 +51,23 @@ def of_parts(states: Sequence[str]) -> State:
 
 def lock_messages(attempt_ids: Collection[int]) -> None:
     """Hold the messages of these attempts, in one order for everybody, until the transaction ends."""
-    rows = Message.objects.select_for_update().filter(attempts__in=attempt_ids).order_by("pk")
+    rows = Message.objects.select_for_update().filter(attempts__among=attempt_ids).order_by("pk")
     list(rows.values_list("pk", flat=True))
 
 
 def refresh(attempt_ids: Collection[int]) -> None:
     """Bring attempts, their messages and what the inbox shows in line with the parts. The caller holds the messages."""
     states: dict[int, list[str]] = defaultdict(list)
-    for attempt_id, state in AttemptPart.objects.filter(attempt__in=attempt_ids).values_list("attempt_id", "state"):
+    for attempt_id, state in AttemptPart.objects.filter(attempt__among=attempt_ids).values_list("attempt_id", "state"):
         states[attempt_id].append(state)
-    attempts = Attempt.objects.filter(pk__in=list(states)).only("id", "message_id", "number", "state")
+    attempts = Attempt.objects.filter(pk__among=list(states)).only("id", "message_id", "number", "state")
     moved: dict[State, list[Attempt]] = defaultdict(list)
     for attempt in attempts:
         new = of_parts(states[attempt.pk])
         if attempt.state != new:
             moved[new].append(attempt)
     for state, rows in moved.items():
-        Attempt.objects.filter(pk__in=[row.pk for row in rows]).update(state=state)
+        Attempt.objects.filter(pk__among=[row.pk for row in rows]).update(state=state)
         _move_messages(rows, state)
     news.tell(row.message_id for rows in moved.values() for row in rows)
 
@@ -78,7 +78,7 @@ def _move_messages(attempts: Iterable[Attempt], state: State) -> None:
     for attempt in attempts:
         by_number[attempt.number].append(attempt.message_id)
     for number, message_ids in by_number.items():
-        movable = Message.objects.filter(Q(state__in=MOVABLE), pk__in=message_ids, attempts_made=number)
+        movable = Message.objects.filter(Q(state__in=MOVABLE), pk__among=message_ids, attempts_made=number)
         if state == State.DELIVERED:
             movable.update(state=state, token=None, lease_until=None, settled_at=Now(), reason="", why="")
         else:

@@ -18,14 +18,14 @@ def tell(message_ids: Iterable[int]) -> None:
     if not ids:
         return
     state = Message.objects.filter(pk=OuterRef("last_message_id")).values("state")
-    Conversation.objects.filter(last_message__in=ids).update(last_state=Subquery(state))
-    changed(Message.objects.filter(pk__in=ids).values_list("conversation_id", flat=True))
+    Conversation.objects.filter(last_message__among=ids).update(last_state=Subquery(state))
+    changed(Message.objects.filter(pk__among=ids).values_list("conversation_id", flat=True))
 
 
 def changed(conversation_ids: Iterable[int]) -> None:
     """These threads show something new."""
     by_team: dict[tuple[int, int | None], list[int]] = defaultdict(list)
-    rows = Conversation.objects.filter(pk__in=set(conversation_ids))
+    rows = Conversation.objects.filter(pk__among=set(conversation_ids))
     for organization_id, team_id, pk in rows.values_list("organization_id", "team_id", "pk"):
         by_team[organization_id, team_id].append(pk)
     live.publish_all(

@@ -45,10 +45,10 @@ def _receipt(account: CarrierAccount, update: StatusUpdate, delivery: Delivery |
 def _parts_by_reference(account: CarrierAccount, updates: Iterable[StatusUpdate]) -> None:
     """A receipt may be quicker than the send's own answer, or all we ever hear: its reference says whose it is."""
     named = {update.carrier_id: attempt for update in updates if (attempt := references.read(update.reference))}
-    known = AttemptPart.objects.filter(account=account, carrier_id__in=named).values_list("carrier_id", flat=True)
+    known = AttemptPart.objects.filter(account=account, carrier_id__among=named).values_list("carrier_id", flat=True)
     for carrier_id in set(known):
         del named[carrier_id]
-    ours = set(Attempt.objects.filter(pk__in=named.values(), account=account).values_list("pk", flat=True))
+    ours = set(Attempt.objects.filter(pk__among=named.values(), account=account).values_list("pk", flat=True))
     AttemptPart.objects.bulk_create(
         (
             AttemptPart(attempt_id=attempt_id, account=account, carrier_id=carrier_id)
@@ -65,15 +65,15 @@ def settle(account: CarrierAccount, carrier_ids: Collection[str]) -> None:
     The caller is in a transaction. Every receipt of these ids is looked at anew, so the order of arrival is no matter.
     """
     attempt_ids = set(
-        AttemptPart.objects.filter(account=account, carrier_id__in=carrier_ids).values_list("attempt_id", flat=True)
+        AttemptPart.objects.filter(account=account, carrier_id__among=carrier_ids).values_list("attempt_id", flat=True)
     )
     if not attempt_ids:
         return
     ladder.lock_messages(attempt_ids)
     same = AttemptPart.objects.filter(account=OuterRef("account_id"), carrier_id=OuterRef("carrier_id"))
-    parked = Receipt.objects.filter(account=account, carrier_id__in=carrier_ids, part=None)
+    parked = Receipt.objects.filter(account=account, carrier_id__among=carrier_ids, part=None)
     parked.update(part=Subquery(same.values("pk")[:1]))
-    parts = AttemptPart.objects.filter(account=account, carrier_id__in=carrier_ids)
+    parts = AttemptPart.objects.filter(account=account, carrier_id__among=carrier_ids)
     receipts: dict[int, list[Receipt]] = defaultdict(list)
     for receipt in Receipt.objects.filter(part__in=parts).order_by("carrier_at", "id"):
         receipts[receipt.part_id or 0].append(receipt)
@@ -91,7 +91,7 @@ def _climb(parts: Iterable[AttemptPart], receipts: dict[int, list[Receipt]]) -> 
         if (part.state, part.is_provisional) != before:
             moved[part.state, part.is_provisional].append(part.pk)
     for (state, is_provisional), pks in moved.items():
-        AttemptPart.objects.filter(pk__in=pks).update(state=state, is_provisional=is_provisional)
+        AttemptPart.objects.filter(pk__among=pks).update(state=state, is_provisional=is_provisional)
 
 
 def _step(part: AttemptPart, receipt: Receipt) -> None:
@@ -129,5 +129,5 @@ def settle_parked(since: datetime) -> int:
 
 def parked(account: CarrierAccount, carrier_ids: Collection[str]) -> list[str]:
     """Which of these the carrier has spoken of before we knew their parts."""
-    rows = Receipt.objects.filter(account=account, carrier_id__in=carrier_ids, part=None)
+    rows = Receipt.objects.filter(account=account, carrier_id__among=carrier_ids, part=None)
     return list(rows.values_list("carrier_id", flat=True).distinct())

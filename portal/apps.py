@@ -5,4 +5,4 @@ class PortalConfig(AppConfig):
     name = "portal"
 
     def ready(self) -> None:
-        from portal import people, request_log  # noqa: F401 - for their receivers
+        from portal import lookups, people, request_log  # noqa: F401 - for their receivers, and a lookup
