@@ -1,6 +1,6 @@
 """The first page after signing in: the one organization's start page, or a choice of organizations."""
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 
 from portal.context import start_url
@@ -8,10 +8,8 @@ from portal.htmx import render
 from portal.models import Membership
 
 
-def home(request: HttpRequest) -> HttpResponseBase | HttpResponse:
-    memberships = list(
-        Membership.objects.select_related("organization").filter(user_id=request.user.pk, is_active=True)
-    )
+def home(request: HttpRequest) -> HttpResponseBase:
+    memberships = list(Membership.objects.select_related("organization").filter(user=request.user.pk, is_active=True))
     if len(memberships) == 1:
         return redirect(start_url(memberships[0]))
     return render(request, "portal/home.html", {"choices": [(one, start_url(one)) for one in memberships]})
