@@ -137,7 +137,11 @@ def _in_folder(
 
 
 def _matches(search: str) -> Q:
-    """Digits of three or more are looked for in the number, everything in the name."""
+    """A whole number finds its threads by index; three digits or more are looked for within numbers, words in names."""
+    try:
+        return Q(number=phone.to_e164(search))
+    except phone.NotANumber:
+        pass
     digits = "".join(character for character in search if character.isdecimal())
     name = Q(contact__name__icontains=search.strip())
     is_number = len(digits) >= 3 and not any(character.isalpha() for character in search)

@@ -74,8 +74,6 @@ def waiting(since: datetime) -> Look:
     """How long the customer has waited: `4 min`, `3 h`, `2 d`; a warning from half an hour on."""
     waited = max(timezone.now() - since, timedelta())
     minutes = int(waited.total_seconds()) // 60
-    if minutes < 60:
-        word = f"{minutes} min"
-    else:
-        word = f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} d"
+    hours = f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} d"
+    word = f"{minutes} min" if minutes < 60 else hours
     return Look("warning", "clock-alert", word) if waited >= WAITS_LONG else Look("waiting", "clock", word)

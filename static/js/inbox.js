@@ -11,8 +11,14 @@ htmx.defineExtension("merge", {
   handleSwap(style, target, fragment) {
     if (style !== "merge") return false;
     const fresh = fragment.querySelector("#entries");
-    return fresh && target.id === "entries" ? holdingStill(() => merge(target, fresh)) : [];
+    return fresh && target.id === "entries" && target.isConnected ? holdingStill(() => merge(target, fresh)) : [];
   },
+});
+
+// An answer that comes after the thread was left belongs to no thread on the screen.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const asked = event.detail.requestConfig?.elt;
+  if (asked && !asked.isConnected && asked.closest("#thread")) event.detail.shouldSwap = false;
 });
 
 function merge(list, fresh) {
@@ -168,6 +174,10 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   if (!form.matches("[data-composer]")) return;
   form.elements.body.readOnly = true;
   $("reply-errors").replaceChildren();
+  const { xhr } = event.detail;
+  xhr.addEventListener("load", () => {
+    if (xhr.getResponseHeader("HX-Trigger")?.includes("reply:sent")) sessionStorage.removeItem(draftKey(form));
+  });
 });
 document.addEventListener("htmx:afterRequest", (event) => {
   const form = event.detail.elt;
@@ -187,8 +197,7 @@ function sayNotSent(sentence) {
 
 // Sent: an empty composer with a key of its own, ready for the next text. The event names the new key.
 document.addEventListener("reply:sent", (event) => {
-  const form = composer();
-  if (!form) return;
+  const form = event.target;
   form.elements.body.value = "";
   form.elements.key.value = event.detail.key;
   form.elements.body.readOnly = false;

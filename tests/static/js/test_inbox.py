@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import connections
 from django.utils import timezone
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from compliance import optout
@@ -127,6 +127,28 @@ def test_enter_sends_once_and_the_composer_is_ready_again(open_page: Callable[..
     page.keyboard.type("Another")
     page.keyboard.press("Enter")
     expect(page.locator(".msg.out")).to_have_count(2)
+
+
+def test_an_answer_that_comes_late_leaves_the_next_thread_alone(
+    open_page: Callable[..., Page], thread: Conversation, long_thread: Conversation
+) -> None:
+    page = open_page(f"/north/inbox/{thread.pk}/")
+    held: list[Route] = []
+    page.route("**/reply/", lambda route: held.append(route))
+    page.fill("#body", "For the first one")
+    page.keyboard.press("Enter")
+    page.click(f"#conv-{long_thread.pk}")
+    expect(page.locator("#thread-title")).to_have_text("Blue Door")
+    page.fill("#body", "For the second one")
+    with page.expect_response("**/reply/"):
+        held[0].continue_()
+    page.click(f"#conv-{thread.pk}")
+    expect(page.locator("#thread-title")).to_have_text("Harbor Dental")
+    expect(page.locator(".msg.out .bubble")).to_have_text("For the first one")
+    assert body(page) == ""  # it is sent, so it is no draft
+    page.click(f"#conv-{long_thread.pk}")
+    expect(page.locator("#thread-title")).to_have_text("Blue Door")
+    assert body(page) == "For the second one"
 
 
 def test_news_come_without_touching_what_is_typed(open_page: Callable[..., Page], thread: Conversation) -> None:
