@@ -115,6 +115,20 @@ document.addEventListener("htmx:load", (event) => {
   for (const box of event.target.querySelectorAll("td.pick input")) box.checked = ticked.has(box.value);
 });
 
+// htmx looks for the other parts of an answer (hx-swap-oob) around the element that asked. When news has replaced that
+// element meanwhile, it waits in the wings, so that the parts find the page.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const { elt, xhr } = event.detail;
+  const wings = document.createElement("div");
+  wings.hidden = true;
+  xhr.addEventListener("readystatechange", () => {
+    if (xhr.readyState !== XMLHttpRequest.DONE || elt.isConnected) return;
+    wings.append(elt);
+    document.body.append(wings);
+  });
+  xhr.addEventListener("loadend", () => wings.remove());
+});
+
 // Drop zones: a file let go over the label is the input's file.
 for (const [kind, over] of [["dragover", true], ["dragleave", false], ["drop", false]]) {
   document.addEventListener(kind, (event) => {
