@@ -14,7 +14,8 @@ django.setup(set_prefix=False)
 
 # Not earlier: models need the applications that the line above has loaded.
 from portal import live_asgi  # noqa: E402
-from portal.live_asgi import Receive, Scope, Send  # noqa: E402
+from portal.live_asgi import Receive, Scope  # noqa: E402
+from portal.live_hub import Send  # noqa: E402
 
 
 class Pages(ASGIHandler):

@@ -5,9 +5,10 @@ piece on once: from this process at once, from Redis where there is one, and fro
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import redis.asyncio as redis
@@ -22,6 +23,13 @@ from portal.live import News
 from portal.models import LiveEvent
 
 T = TypeVar("T")
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+Task = asyncio.Task[Any]
+
+KEEP_ALIVE_SECONDS = 15.0  # proxies drop silent connections, and a page gives up one that says nothing for long
+CHECK_SECONDS = 60.0
+PACE_SECONDS = 0.1  # news that comes faster is told together
+STUCK_SECONDS = 30.0  # a reader that takes nothing for so long is gone
 READ_SECONDS = 1.0
 # Ids are given before a transaction commits, so a lower one may appear after a higher one. A gap is watched this long.
 GAP_SECONDS = 120.0
@@ -50,54 +58,86 @@ async def in_thread(work: Callable[..., T], *args: Any) -> T:
     return await sync_to_async(run, thread_sensitive=False, executor=_threads)()
 
 
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Who listens, and to what. When a later look finds another seat, the stream ends and its page starts anew."""
+
+    organization_id: int
+    user_id: int
+    session: str  # a mark of the session, see live.session_mark
+    heard: frozenset[str]
+
+
 class Stream:
-    """One open screen: what it may hear and what it has not been told yet. Equal news melts into one line."""
+    """One open screen: what it may hear and what it has not been told yet. Equal news melts into one line.
 
-    __slots__ = ("ended", "heard", "last_id", "organization_id", "session", "user_id", "waiting", "wake")
+    A quiet stream costs one sleeping task, its reader's; it gets another for the moment in which it is told something.
+    """
 
-    def __init__(self, *, organization_id: int, user_id: int, session: str, heard: frozenset[str]) -> None:
-        self.organization_id = organization_id
-        self.user_id = user_id
-        self.session = session  # a mark of the session, see live.session_mark
-        self.heard = heard
+    __slots__ = ("alive_at", "check_at", "is_open", "last_id", "look", "reader", "seat", "send", "waiting", "writer")
+
+    def __init__(self, seat: Seat, *, send: Send, look: Callable[[], Awaitable[Seat | int]], reader: Task) -> None:
+        self.seat = seat
+        self.send = send
+        self.look = look  # finds the seat of this session now
+        self.reader = reader
         self.waiting: dict[str, dict[Any, None]] = {"resync": {}}
         self.last_id = 0
-        self.ended = False
-        self.wake = asyncio.Event()
-        self.wake.set()
+        self.is_open = False
+        self.writer: Task | None = None
+        now = time.monotonic()
+        self.alive_at, self.check_at = now + KEEP_ALIVE_SECONDS, now + CHECK_SECONDS
+
+    def open(self) -> None:
+        """The head of the answer is written: tell what waits, and from now on whatever is heard."""
+        self.is_open = True
+        self._tell()
 
     def hear(self, news: News) -> None:
-        if self.ended or not self._may_hear(news):
-            return
-        self.last_id = max(self.last_id, news.id)
-        refs = self.waiting.setdefault(news.kind, {})
-        refs.update(dict.fromkeys(news.refs))
-        if len(refs) > REFS_KEPT:
-            self.resync()
-        self.wake.set()
+        if self._may_hear(news):
+            self.last_id = max(self.last_id, news.id)
+            self.add(news.kind, news.refs)
 
-    def resync(self) -> None:
-        """Too much to tell one by one: the page fetches what it shows. News of lost access is never dropped."""
-        kept = [kind for kind in ("resync", "access") if kind == "resync" or kind in self.waiting]
-        self.waiting = {kind: {} for kind in kept}
-        self.wake.set()
-
-    def end(self) -> None:
-        self.ended = True
-        self.wake.set()
+    def add(self, kind: str, refs: Iterable[Any] = ()) -> None:
+        waiting = self.waiting.setdefault(kind, {})
+        waiting.update(dict.fromkeys(refs))
+        if len(waiting) > REFS_KEPT:  # too much to tell one by one: the page fetches what it shows
+            self.waiting = {each: {} for each in ("resync", "access") if each == "resync" or each in self.waiting}
+        self._tell()
 
     def take(self) -> str:
-        """Everything that waits, as lines of the stream; empty when nothing does."""
-        self.wake.clear()
+        """Everything that waits, as lines of the stream."""
         waiting, self.waiting = self.waiting, {}
         return "".join(event(kind, refs, self.last_id) for kind, refs in waiting.items())
 
     def _may_hear(self, news: News) -> bool:
-        if news.kind == "access" and news.refs and self.session not in news.refs:
+        if news.kind == "access" and news.refs and self.seat.session not in news.refs:
             return False
-        if news.audience.startswith("team:") and "team:*" in self.heard:
+        if news.audience.startswith("team:") and "team:*" in self.seat.heard:
             return True
-        return news.audience in self.heard
+        return news.audience in self.seat.heard
+
+    def _tell(self) -> None:
+        if self.is_open and self.writer is None:
+            self.writer = asyncio.create_task(self._write())
+
+    async def _write(self) -> None:
+        try:
+            while self.is_open and self.waiting:
+                await self._write_waiting()
+                await asyncio.sleep(PACE_SECONDS)
+        except TimeoutError:
+            log.info("live.reader_stuck", organization=self.seat.organization_id)
+            self.reader.cancel()
+        finally:
+            self.writer = None
+
+    async def _write_waiting(self) -> None:
+        self.is_open = "access" not in self.waiting
+        async with asyncio.timeout(STUCK_SECONDS):
+            await self.send({"type": "http.response.body", "body": self.take().encode(), "more_body": True})
+            if not self.is_open:
+                await self.send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def event(kind: str, refs: Iterable[Any] = (), last_id: int = 0) -> str:
@@ -161,24 +201,27 @@ class Hub:
 
     async def join(self, stream: Stream) -> None:
         """From here on the stream hears; what came before, its first `resync` covers."""
-        self.streams.setdefault(stream.organization_id, set()).add(stream)
+        self.streams.setdefault(stream.seat.organization_id, set()).add(stream)
         async with self._starting:
             if not self._tasks:
                 await self._start()
 
     def leave(self, stream: Stream) -> None:
-        stream.end()
-        mates = self.streams.get(stream.organization_id, set())
+        stream.is_open = False
+        mates = self.streams.get(stream.seat.organization_id, set())
         mates.discard(stream)
         if not mates:
-            self.streams.pop(stream.organization_id, None)
+            self.streams.pop(stream.seat.organization_id, None)
         if not self.streams:
             self._stop()
 
     def close(self) -> None:
         """The server stops: every stream ends."""
-        for stream in [stream for mates in self.streams.values() for stream in mates]:
-            stream.end()
+        for stream in self._all():
+            stream.reader.cancel()
+
+    def _all(self) -> list[Stream]:
+        return [stream for mates in self.streams.values() for stream in mates]
 
     async def _start(self) -> None:
         self._ledger, self._loop = Ledger(), asyncio.get_running_loop()
@@ -226,8 +269,20 @@ class Hub:
             await asyncio.sleep(READ_SECONDS)
             try:
                 await self._read()
+                await self._tend(time.monotonic())
             except DatabaseError as error:
                 log.warning("live.read_failed", error=type(error).__name__)
+
+    async def _tend(self, now: float) -> None:
+        """Keep quiet streams alive, and look again whether their people may still listen."""
+        for stream in self._all():
+            if now >= stream.alive_at:
+                stream.alive_at = now + KEEP_ALIVE_SECONDS
+                stream.add("alive")
+            if now >= stream.check_at and await stream.look() != stream.seat:
+                stream.add("access")
+            elif now >= stream.check_at:
+                stream.check_at = now + CHECK_SECONDS
 
     async def _hear_redis(self) -> None:
         """Losing Redis costs a second an event: the rows are read all the same."""

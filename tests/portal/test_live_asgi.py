@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.test import Client
 
-from portal import live, live_asgi, people
+from portal import live, live_asgi, live_hub, people
 from portal.models import LiveEvent, Membership, Role, User
 from tests.people import House, sign_in
 from tests.portal.screens import Door, Screen, opened, session_key
@@ -208,7 +208,7 @@ def test_another_right_ends_the_stream_at_once(look: Look, house: House, act: Ca
 def test_a_right_that_went_silently_is_noticed_at_the_next_look(
     look: Look, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_asgi, "CHECK_SECONDS", 0.2)
+    monkeypatch.setattr(live_hub, "CHECK_SECONDS", 0.2)
     screen, staying = look(house.agent), look(house.second_agent)
     Membership.objects.filter(pk=house.agent.pk).update(is_active=False)
     assert screen.next() == ("access", [])
@@ -218,9 +218,9 @@ def test_a_right_that_went_silently_is_noticed_at_the_next_look(
 
 
 def test_a_quiet_stream_is_kept_alive(look: Look, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_asgi, "KEEP_ALIVE_SECONDS", 0.05)
+    monkeypatch.setattr(live_hub, "KEEP_ALIVE_SECONDS", 0.05)
     screen = look(house.agent)
-    assert screen.block() == ":\nevent: alive\ndata: {}"
+    assert screen.block() == 'id: 0\nevent: alive\ndata: {"refs":[]}'
 
 
 def test_stopping_the_server_ends_the_streams_in_order(door: Door, look: Look, house: House) -> None:

@@ -1,13 +1,23 @@
 """What was told and what waits, without a server."""
 
+import asyncio
+
 import pytest
 
 from portal.live import News
-from portal.live_hub import GAP_SECONDS, GAPS_KEPT, REFS_KEPT, Ledger, Stream
+from portal.live_hub import GAP_SECONDS, GAPS_KEPT, REFS_KEPT, Ledger, Seat, Stream
 
 
 def stream(*heard: str) -> Stream:
-    one = Stream(organization_id=1, user_id=1, session="here", heard=frozenset(heard or {"org"}))
+    async def unused(*_: object) -> int:
+        raise AssertionError
+
+    async def made() -> Stream:
+        task = asyncio.current_task()
+        assert task is not None
+        return Stream(Seat(1, 1, "here", frozenset(heard or {"org"})), send=unused, look=unused, reader=task)  # type: ignore[arg-type]
+
+    one = asyncio.run(made())
     assert one.take() == 'id: 0\nevent: resync\ndata: {"refs":[]}\n\n'
     return one
 
@@ -81,7 +91,7 @@ def test_a_slow_reader_gets_a_resync_in_place_of_a_growing_list() -> None:
 def test_lost_access_survives_a_resync() -> None:
     one = stream("org", "user:1")
     one.hear(news("access", audience="user:1"))
-    one.resync()
+    one.add("thread", range(REFS_KEPT + 1))
     assert [line for line in one.take().splitlines() if line.startswith("event")] == ["event: resync", "event: access"]
 
 
