@@ -372,8 +372,8 @@ def assignable(conversation: Conversation) -> list[Membership]:
 
 @dataclass(frozen=True, slots=True)
 class LocalTime:
-    """The customer's clock. `is_guess`: it comes from the area code, which people take along when they
-    move; `is_night`: nobody likes a text now.
+    """The customer's clock. `at` has no zone, or a template would turn it into the reader's time. `is_guess`: it comes
+    from the area code, which people take along when they move; `is_night`: nobody likes a text now.
     """
 
     at: datetime
@@ -385,8 +385,8 @@ def local_time(conversation: Conversation, now: datetime) -> LocalTime | None:
     """None where neither contact nor number tell a zone."""
     named = conversation.contact.time_zone
     zones = (named,) if named else phone.time_zones(conversation.number)
-    times = {now.astimezone(ZoneInfo(zone)).replace(tzinfo=None): zone for zone in zones}
+    times = {now.astimezone(ZoneInfo(zone)).replace(tzinfo=None) for zone in zones}
     if not times or len(times) > 2:  # a whole country: no guess is better than a wrong one
         return None
-    at = now.astimezone(ZoneInfo(times[min(times)]))
+    at = min(times)
     return LocalTime(at, is_guess=not named, is_night=not 8 <= at.hour < 21)

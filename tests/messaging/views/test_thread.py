@@ -1,10 +1,11 @@
 """One conversation: its page, its parts, and what is done to it."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from uuid import uuid4
 
 import pytest
+import time_machine
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from PIL import Image
@@ -12,7 +13,7 @@ from PIL import Image
 from compliance import optout
 from compliance.models import OptOut
 from messaging.models import Attachment, Attempt, Conversation, Message, ReadMark, ThreadNote
-from portal.models import AuditEvent
+from portal.models import AuditEvent, Organization
 from tests.messaging.threads import NOON, hear, make_account, make_did, make_thread, say
 from tests.people import House, sign_in
 
@@ -116,6 +117,15 @@ def test_the_page_shows_the_thread_and_the_list_beside_it(client: Client, thread
         assert words in whole
     assert 'data-pane="thread"' in whole
     assert f'id="conv-{thread.pk}" href="{url(thread)}" aria-current="true"' in whole
+
+
+def test_the_clock_there_is_the_customers(client: Client, thread: Conversation) -> None:
+    """The reader is in Chicago, where it is an hour earlier than at the customer's in New York."""
+    Organization.objects.update(time_zone="America/Chicago")
+    with time_machine.travel(datetime(2026, 3, 3, 18, 0, tzinfo=UTC), tick=False):
+        shown = page(client, thread)
+    assert "1:00 PM there" in shown
+    assert "<dt>Their time</dt><dd>1:00 PM " in shown
 
 
 def test_opening_reads_it_for_that_person_alone(house: House, client: Client, thread: Conversation) -> None:
