@@ -1,4 +1,4 @@
-"""The one door: may this text be sent? Pure over facts that `load` fetches for a whole batch in few queries."""
+"""The one door: may this text be sent? Pure over facts that `load` fetches for a whole batch in three queries."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -138,22 +138,15 @@ class Snapshot:
 
 
 def load(organization_id: int, *, did_ids: Collection[int], numbers: Collection[str]) -> Snapshot:
-    """Four queries, whatever the size of the batch."""
-    campaigns = {row.did_id: row for row in CampaignDid.objects.select_related("campaign").filter(did_id__in=did_ids)}
-    dids = Did.objects.filter(organization_id=organization_id, id__in=did_ids)
+    """Three queries, whatever the size of the batch."""
+    dids = Did.objects.select_related("campaign_did__campaign").filter(organization_id=organization_id, id__in=did_ids)
     wanted = list(numbers)
+    suppressed = Suppression.objects.filter(organization_id=organization_id, number__in=wanted)
+    own = Did.objects.current().filter(organization_id=organization_id, number__in=wanted)
     return Snapshot(
-        dids={did.pk: _did_facts(did, campaigns.get(did.pk)) for did in dids},
-        suppressed=frozenset(
-            Suppression.objects.filter(organization_id=organization_id, number__among=wanted).values_list(
-                "number", flat=True
-            )
-        ),
-        own=frozenset(
-            Did.objects.current()
-            .filter(organization_id=organization_id, number__among=wanted)
-            .values_list("number", flat=True)
-        ),
+        dids={did.pk: _did_facts(did, getattr(did, "campaign_did", None)) for did in dids},
+        suppressed=frozenset(suppressed.values_list("number", flat=True)),
+        own=frozenset(own.values_list("number", flat=True)),
     )
 
 

@@ -13,6 +13,7 @@ from compliance.models import CampaignDid, OptOut
 from compliance.optout_words import Kind, Verdict, classify
 from messaging import doorbell, media, news, outbound
 from messaging.models import WAITING, Contact, Conversation, Direction, Message, ParkedText, Purpose, State, ThreadNote
+from portal import phone
 from trunks import carriers
 from trunks.carriers.events import Event, InboundMessage, MediaLink, OptOutNotice
 from trunks.models import CarrierAccount, Did
@@ -82,7 +83,7 @@ def note_wish(organization_id: int, number: str, opt_out: OptOut) -> None:
     """Every thread with this person says what was heard and where."""
     heard = "opted out of texts" if opt_out.kind == OptOut.Kind.OPTED_OUT else "agreed to texts again"
     how = f" by texting {opt_out.keyword}" if opt_out.keyword and opt_out.source == OptOut.Source.TEXT else ""
-    where = f" to {opt_out.our_number}" if opt_out.our_number else ""
+    where = f" to {phone.pretty(opt_out.our_number)}" if opt_out.our_number else ""
     threads = list(
         Conversation.objects.filter(organization=organization_id, number=number).values_list("pk", flat=True)
     )

@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponseBase
 
-from portal.models import Membership, Organization, Role, Team, User
+from portal.models import Membership, Organization, Role, User
 
 P = ParamSpec("P")
 
@@ -91,10 +91,11 @@ def visible_threads(membership: Membership) -> Q:
         return Q(pk__in=[])
     if sees_every_thread(membership):
         return within
-    own = Q(team_id__in=team_ids(membership))
-    if membership.role == Role.AGENT:
-        restricted = Team.objects.filter(organization_id=membership.organization_id, own_threads_only=True)
-        own &= Q(assignee=membership) | ~Q(team_id__in=list(restricted.values_list("id", flat=True)))
+    teams = dict(membership.teams.values_list("id", "own_threads_only"))
+    own = Q(team_id__in=list(teams))
+    restricted = [team_id for team_id, own_only in teams.items() if own_only]
+    if membership.role == Role.AGENT and restricted:
+        own &= Q(assignee=membership) | ~Q(team_id__in=restricted)
     return within & own
 
 

@@ -177,7 +177,7 @@ def test_the_list_costs_the_same_for_one_row_and_for_thirty(
     for n in range(rows):
         thread = make_thread(did, name=f"Customer {n}", assignee=house.agent)
         hear(thread, "Hello")
-    with django_assert_num_queries(3):  # type: ignore[operator] # own teams, teams of own threads only, the list
+    with django_assert_num_queries(2):  # type: ignore[operator] # own teams, the list
         for row in inbox_page(house.agent).rows:
             assert (row.did.number, str(row.assignee), row.unread) == (  # type: ignore[attr-defined]
                 "+13125550001",

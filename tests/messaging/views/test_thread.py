@@ -256,9 +256,9 @@ def test_the_parts_cost_the_same_for_one_line_and_for_many(
         message = say(thread, f"text {n}", by=house.agent, state="failed", has_media=True)
         Attachment.objects.create(organization=house.organization, message=message, position=0, state="stored")
     page(client, thread)
-    with django_assert_max_num_queries(18):  # type: ignore[operator]
+    with django_assert_max_num_queries(14):  # type: ignore[operator]
         page(client, thread, **THREAD)
-    with django_assert_max_num_queries(21):  # type: ignore[operator]
+    with django_assert_max_num_queries(17):  # type: ignore[operator]
         page(client, thread)
 
 
