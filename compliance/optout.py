@@ -4,7 +4,7 @@ from django.db import transaction
 
 from compliance.models import OptOut, Suppression
 from compliance.signals import lifted, suppressed
-from portal import audit
+from portal import audit, live
 from portal.models import Organization, User
 
 
@@ -41,6 +41,7 @@ def record_opt_out(
     )
     if by is not None:
         audit.record("compliance.opt_out.recorded", organization=organization, by=by, subject=number, why=why)
+    live.publish(organization.pk, "org", "opt-outs")
     suppressed.send(sender=None, organization_id=organization.pk, number=number, opt_out=line)
     return suppression
 
@@ -81,6 +82,7 @@ def lift(
     Suppression.objects.filter(organization=organization, number=number).delete()
     if by is not None:
         audit.record("compliance.opt_out.lifted", organization=organization, by=by, subject=number, why=why)
+    live.publish(organization.pk, "org", "opt-outs")
     lifted.send(sender=None, organization_id=organization.pk, number=number, opt_out=line)
     return True
 
