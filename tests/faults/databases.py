@@ -42,18 +42,24 @@ def _execute(statement: str) -> None:
         connection.execute(statement)
 
 
+def _manage(command: str, *, environ: Mapping[str, str]) -> None:
+    words = [sys.executable, "-m", "django", command, "--verbosity", "0", "--no-input"]
+    subprocess.run(words, cwd=ROOT, env=environ, check=True, timeout=120)
+
+
 @contextmanager
 def template(data: Path) -> Iterator[str]:
     """A migrated database: a file, or the name of one on the server; static files collected in `data`."""
     name = f"faults_{os.getpid()}_template" if SERVER else str(data / "portal.sqlite3")
     facts = base_environ(data)
+    (data / "static").mkdir()
     if SERVER:
         _execute(f'CREATE DATABASE "{name}"')
         facts["DATABASE_URL"] = _url(name)
     try:
-        for words in (["migrate"], ["collectstatic"]):
-            command = [sys.executable, "-m", "django", *words, "--verbosity", "0", "--no-input"]
-            subprocess.run(command, cwd=ROOT, env=facts, check=True, timeout=120)
+        _manage("migrate", environ=facts)
+        if SERVER:  # embedded, static files are served from where they stand
+            _manage("collectstatic", environ=facts)
         yield name
     finally:
         if SERVER:

@@ -43,6 +43,7 @@ FINAL = frozenset({State.DELIVERED, State.UNDELIVERED, State.FAILED, State.CANCE
 class Site:
     data: Path
     environ: dict[str, str]
+    url: str
     listener: socket.socket
     carrier: Running
     wire: Wire
@@ -54,10 +55,6 @@ class Site:
     _count: int = 0
 
     # --- Processes ---
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.listener.getsockname()[1]}"
 
     def start(self, name: str, command: list[str], fds: tuple[int, ...] = ()) -> Program:
         log = self.data / f"{name}.log"
@@ -326,7 +323,9 @@ def site(template: str, static: Path, data: Path, *, flags: tuple[str, ...] = ()
         if IS_PRODUCTION:
             facts["REDIS_URL"] = f"redis://127.0.0.1:{free_port()}/0"
         (data / "static").symlink_to(static)
-        portal = Site(data=data, environ=facts, listener=listener, carrier=carrier, wire=between)
+        portal = Site(
+            data=data, url=facts["PORTAL_PUBLIC_URL"], environ=facts, listener=listener, carrier=carrier, wire=between
+        )
         stack.callback(portal.stop_all)
         portal.start_broker()
         yield portal

