@@ -6,6 +6,7 @@ appointment, and the tick finds what a lost ring left behind.
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import structlog
 from django.conf import settings
@@ -83,7 +84,9 @@ def _hand_over(
     places = []
     for place, (text, attempt_id) in enumerate(marked):
         try:
-            calls.append(carrier.send_call(values, _outbound(text, attempt_id, links.get(text.id, ()))))
+            call = carrier.send_call(values, _outbound(text, attempt_id, links.get(text.id, ())))
+            # One deadline for all carriers: leases and look-ups reckon with it.
+            calls.append(replace(call, timeout_seconds=settings.MESSAGING_SEND_TIMEOUT_SECONDS))
             places.append(place)
         except CarrierError as error:
             answers[place] = error

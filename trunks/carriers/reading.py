@@ -16,7 +16,7 @@ from typing import Any
 from trunks.carriers.base import HttpAnswer, UnreadableBody
 from trunks.carriers.events import Reason
 
-LONGEST_ID = 200
+LONGEST_ID = 100  # as long as the columns that keep them: a longer one would be refused by the database
 LONGEST_PAUSE = 3600.0
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
