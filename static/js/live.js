@@ -14,6 +14,7 @@ const SILENT_AFTER = 40; // the server says something every 15 seconds
 const ASLEEP_AFTER = 90; // browsers let timers of hidden tabs run once a minute
 const ANSWER_WITHIN = 3;
 const LONGEST_PAUSE = 30;
+const SETTLED_AFTER = 1000; // milliseconds; htmx takes 20
 
 const channel = window.BroadcastChannel ? new BroadcastChannel(name) : null;
 let source = null; // the leader's EventSource
@@ -22,13 +23,33 @@ let stopLeading = () => {};
 let tries = 0;
 let lost = false;
 const me = Math.random().toString(36);
+const underWay = new Map(); // for each request of a part: what was dispatched meanwhile
 const timers = { silence: 0, retry: 0, lost: 0, poll: 0, answer: 0 };
 
 function dispatch(kind, refs = []) {
+  for (const heard of underWay.values()) heard.push([kind, refs]);
+  tell(kind, refs);
+}
+
+function tell(kind, refs) {
   const detail = { refs };
   document.body.dispatchEvent(new CustomEvent(`live:${kind}`, { detail }));
   for (const ref of refs) document.body.dispatchEvent(new CustomEvent(`live:${kind}:${ref}`, { detail }));
 }
+
+// An element that is still on its way would miss what is dispatched now, and so would the heir of one that replaces
+// itself: they are told when they are there. One that listens and stays has queued it already.
+document.addEventListener("htmx:beforeRequest", ({ detail: { xhr, requestConfig } }) => {
+  if (requestConfig.verb !== "get") return;
+  underWay.set(xhr, []);
+  xhr.addEventListener("loadend", () => setTimeout(() => underWay.delete(xhr), SETTLED_AFTER)); // also when nothing came
+});
+document.addEventListener("htmx:afterSettle", ({ detail: { elt, xhr } }) => {
+  const heard = underWay.get(xhr) ?? [];
+  underWay.delete(xhr);
+  if (elt.isConnected && elt.matches("[hx-trigger*='live:']")) return;
+  for (const [kind, refs] of heard) tell(kind, refs);
+});
 
 // --- Every tab ---
 
@@ -150,7 +171,7 @@ function wake() {
   else if (channel) ask();
 }
 
-if (url) {
+function start() {
   setInterval(wake, 10_000);
   document.addEventListener("visibilitychange", wake);
   if (navigator.locks && channel) {
@@ -160,3 +181,6 @@ if (url) {
     lead();
   }
 }
+
+// Not before htmx knows what the page listens for; it reads the page at the same moment, and was there first.
+if (url) document.addEventListener("DOMContentLoaded", start, { once: true });
