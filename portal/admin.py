@@ -1,9 +1,13 @@
 """The operator's view of organizations and people. Roles and doors are changed on the portal's own pages, audited."""
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.http import HttpRequest
 
 from portal.models import AuditEvent, Membership, Organization, Team, User
+
+# One sign-in page for all: Django's own would know neither the second step nor the limit on guesses.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]

@@ -36,3 +36,11 @@ def test_what_the_portal_audits_is_only_shown(operator: Client, house: House, mo
 
 def test_members_do_not_come_in(house: House) -> None:
     assert sign_in(house.owner).get("/admin/").status_code == 302
+
+
+def test_the_admin_has_no_sign_in_of_its_own(client: Client) -> None:
+    """It would know neither the second step nor the limit on guesses."""
+    operator = User.objects.create_superuser("operator@portal.example", "a long password")
+    door = client.post("/admin/login/", {"username": operator.email, "password": "a long password"})
+    assert (door.status_code, door["Location"]) == (302, "/accounts/login/?next=%2Fadmin%2Flogin%2F")
+    assert "_auth_user_id" not in client.session
