@@ -50,7 +50,7 @@ _signature = re.compile(
     r"|^on\b[^\n]*\bwrote:\s*$.*\Z",
     re.IGNORECASE | re.MULTILINE | re.DOTALL,
 )
-_quoted = re.compile(r"^\s*>.*$", re.MULTILINE)
+_quoted = re.compile(r"^[^\S\n]*>.*$", re.MULTILINE)  # never across lines: blank ones would be tried again and again
 _apostrophes = re.compile("['’‘‛ʼʻ´`＇]")
 _not_letters = re.compile(r"[\W_]+")
 _stop_emoji = re.compile(f"[{STOP_EMOJI}]").search

@@ -118,7 +118,8 @@ def test_punctuation_around_a_keyword_changes_nothing(word, before, after):
 
 
 def test_a_huge_body_is_judged_at_once():
-    for text in ("on " * 100_000, "> \n" * 100_000, "-" * 300_000, "\n" * 300_000, "sent from my" + " " * 300_000):
+    blank = "\n" * 300_000
+    for text in ("on " * 100_000, "> \n" * 100_000, "-" * 300_000, blank, f"{blank}a>", "sent from my" + " " * 300_000):
         assert min(timeit.repeat(lambda text=text: classify(text), number=1, repeat=2)) < 0.5
 
 
