@@ -150,7 +150,7 @@ def _recognize(table: list[tuple[int, tuple[str, ...]]]) -> Export:
         header, rows, places = (), table, {}
     if "number" not in places:
         places["number"] = _column_of_numbers(rows)
-    columns = {name: header[place] if header else "" for name, place in places.items()}
+    columns = {name: header[place] if place < len(header) else "" for name, place in places.items()}
     # Bandwidth's bulk files have two header rows, the second of which begins with the same word.
     again = _plain(columns["number"])
     found = (_row(line, cells, places) for line, cells in rows)

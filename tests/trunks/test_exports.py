@@ -97,3 +97,9 @@ def test_carriers_files() -> None:
         "number": "phone_number", "label": "friendly_name", "capabilities": "capabilities", "carrier_ref": "sid",
         "status": "status",
     }  # fmt: skip
+
+
+def test_a_title_above_the_table_is_no_header() -> None:
+    read = read_export(b"Our numbers\nmain,+13125550100\nsales,+13125550101\n")
+    assert [row["number"] for row in read.rows] == ["+13125550100", "+13125550101"]
+    assert read.columns == {"number": ""}
