@@ -64,13 +64,12 @@ def queue_message(
 ) -> Message:
     """Queue one text. The same `key` again gives the same message, so that a form posted twice sends once.
 
-    `by` is None for the portal's own required replies and for its operator. Raises MessageRefused; then nothing was
-    written.
+    `by` is None for the portal's own required replies and for its operator. Raises MessageRefused, also when the key
+    has sent another text; then nothing was written.
     """
-    before = Message.objects.filter(organization=conversation.organization_id, key=key).first()
-    if before is not None:
-        return before
     body = segments.normalize(body).strip()
+    if before := _sent_before(conversation, body, key):
+        return before
     facts = _facts(conversation, purpose)
     _check(conversation, body, pictures, by, facts, purpose)
     try:
@@ -81,11 +80,18 @@ def queue_message(
             _show(conversation, message, by)
             doorbell.ring_on_commit("messaging.dispatch_lane", lane_id=lane.pk)
     except IntegrityError:
-        same = Message.objects.filter(organization=conversation.organization_id, key=key).first()
-        if same is None:
-            raise
-        return same
+        if same := _sent_before(conversation, body, key):
+            return same
+        raise
     return message
+
+
+def _sent_before(conversation: Conversation, body: str, key: str) -> Message | None:
+    """The message that this key has queued. Other words or another thread under it would be lost without a word."""
+    before = Message.objects.filter(organization=conversation.organization_id, key=key).first()
+    if before is not None and (before.conversation_id, before.body) != (conversation.pk, body):
+        raise MessageRefused("This form has sent another text already.", "Open the conversation anew and write there.")
+    return before
 
 
 def _check(

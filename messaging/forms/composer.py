@@ -1,5 +1,6 @@
 """What an agent types: a reply, or the first text of a new conversation."""
 
+import hashlib
 import uuid
 from typing import Any, TypeAlias
 
@@ -55,7 +56,20 @@ class ComposerForm(forms.Form):
             self.add_error("body", "Write a text or add a picture.")
         elif uploads:
             cleaned["pictures"] = self._prepared(uploads)
-        return cleaned
+        return cleaned | {"key": self._key(cleaned)}
+
+    def _key(self, cleaned: dict[str, Any]) -> str:
+        """The form's key with all it says: gone back to and filled in anew, the same form sends another text."""
+        said = hashlib.blake2b(digest_size=16)
+        pictures = (picture.data for picture in cleaned.get("pictures", []))
+        words = (cleaned["key"], self.addressed_to(cleaned), cleaned.get("body", ""))
+        for part in (*map(str.encode, words), *pictures):
+            said.update(hashlib.blake2b(part).digest())
+        return said.hexdigest()
+
+    def addressed_to(self, cleaned: dict[str, Any]) -> str:
+        """Which thread the text goes to."""
+        raise NotImplementedError
 
     def _prepared(self, uploads: list[Upload]) -> list[Picture]:
         """Every picture made to fit its share of what the carrier takes. The error names the file."""
@@ -89,7 +103,11 @@ class ComposerForm(forms.Form):
 class ReplyForm(ComposerForm):
     def __init__(self, *args: Any, conversation: Conversation, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.conversation = conversation
         self.limits = limits_of(conversation.did)
+
+    def addressed_to(self, cleaned: dict[str, Any]) -> str:
+        return str(self.conversation.pk)
 
 
 DID_ERRORS = {"required": "Choose a DID.", "invalid_choice": "You cannot text from this DID. Choose another one."}
@@ -113,6 +131,9 @@ class NewConversationForm(ComposerForm):
         super().__init__(*args, **kwargs)
         field: Any = self.fields["did"]
         field.queryset = dids
+
+    def addressed_to(self, cleaned: dict[str, Any]) -> str:
+        return f"{cleaned['did'].pk} {cleaned['number']}"
 
     def _prepared(self, uploads: list[Upload]) -> list[Picture]:
         did = self.cleaned_data.get("did")

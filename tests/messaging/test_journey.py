@@ -81,6 +81,15 @@ def test_the_same_form_twice_sends_once(desk: Desk) -> None:
     assert len(desk.accepted()) == 1
 
 
+def test_a_key_never_swallows_another_text(desk: Desk) -> None:
+    thread, other = desk.thread(), desk.thread()
+    desk.queue(thread, "At five.", key="form-1")
+    for somewhere, body in ((thread, "At six."), (other, "At five.")):
+        with pytest.raises(outbound.MessageRefused, match="sent another text already"):
+            desk.queue(somewhere, body, key="form-1")
+    assert list(Message.objects.values_list("conversation", "body")) == [(thread.pk, "At five.")]
+
+
 def test_a_customers_answer_waits_for_somebody(desk: Desk) -> None:
     thread = desk.thread()
     desk.customer_texts(thread.number, "Can I come at five?")

@@ -66,6 +66,16 @@ def test_the_same_form_twice_sends_once(client: Client, did: Did) -> None:
     assert Message.objects.count() == 1
 
 
+def test_a_form_gone_back_to_texts_the_other_person(client: Client, did: Did) -> None:
+    first = form(did)
+    assert client.post(NEW, first).status_code == 302
+    assert client.post(NEW, first | {"number": "(212) 555-0143"}).status_code == 302
+    assert list(Message.objects.order_by("pk").values_list("number", "body")) == [
+        ("+12125550142", "Hello"),
+        ("+12125550143", "Hello"),
+    ]
+
+
 def test_only_dids_that_this_person_may_text_from_are_offered(house: House, client: Client, did: Did) -> None:
     make_did(house.organization, "+13125550002", house.support)
     make_did(house.organization, "+13125550003", house.sales, text_state="off")

@@ -279,6 +279,14 @@ def test_the_same_form_twice_sends_once(client: Client, thread: Conversation) ->
     assert Message.objects.filter(direction="out").count() == 1
 
 
+def test_a_form_gone_back_to_sends_what_it_says_now(client: Client, thread: Conversation) -> None:
+    form = typed("At five.")
+    for fields in ({"pictures": picture()}, {"body": "At six."}, {"body": "At six.", "pictures": picture()}):
+        assert client.post(url(thread, "reply"), form | fields).status_code == 302
+    sent = Message.objects.filter(conversation=thread, direction="out").order_by("pk")
+    assert list(sent.values_list("body", "has_media")) == [("At five.", True), ("At six.", False), ("At six.", True)]
+
+
 def test_htmx_gets_the_lines_and_a_new_key(client: Client, thread: Conversation) -> None:
     form = typed()
     response = client.post(url(thread, "reply"), form, headers=ENTRIES)
