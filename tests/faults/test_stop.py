@@ -27,6 +27,8 @@ def test_stop_while_100_texts_wait(portal: Site, delay: float) -> None:
         until(lambda: portal.in_state(State.SENDING), what=portal.logs)
     assert portal.customer_texts(threads[0], "STOP") == 200
     answered = time.time()
+    confirmations = portal.messages().filter(purpose=Purpose.COMPLIANCE)
+    until(confirmations.exists, what=portal.logs)
     portal.wait_final()
 
     requests = Message.objects.exclude(purpose=Purpose.COMPLIANCE).filter(direction="out")
@@ -42,5 +44,5 @@ def test_stop_while_100_texts_wait(portal: Site, delay: float) -> None:
     canceled = requests.filter(state=State.CANCELED).count()
     assert len(taken) + canceled == requests.count() == DIDS * EACH
     assert requests.filter(state=State.DELIVERED).count() == len(taken) < DIDS * EACH / 2
-    confirmation = Message.objects.get(purpose=Purpose.COMPLIANCE)
+    confirmation = confirmations.get()
     assert (confirmation.state, confirmation.conversation) == (State.DELIVERED, threads[0])
