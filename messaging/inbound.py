@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Value
+from django.db.models import Exists, F, OuterRef, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from compliance import optout
 from compliance.models import CampaignDid, OptOut
 from compliance.optout_words import Kind, Verdict, classify
-from messaging import doorbell, media, news, outbound
+from messaging import conversations, doorbell, media, news, outbound
 from messaging.models import WAITING, Contact, Conversation, Direction, Message, ParkedText, Purpose, State, ThreadNote
 from portal import phone
 from trunks import carriers
@@ -110,7 +110,9 @@ def receive(account: CarrierAccount, event: InboundMessage) -> Message | None:
             message = _write(account, conversation, event)
     except IntegrityError:
         return None  # the carrier told us twice
-    _show(conversation, did, message)
+    if conversation.team_id != did.team_id:
+        conversations.move_to_did_team(conversation)
+    _show(conversation, message)
     rows = media.expect(message.pk, account.organization_id, event.media)
     for row in rows:
         doorbell.ring_on_commit("messaging.fetch_media", attachment_id=row.pk)
@@ -145,15 +147,14 @@ def _write(account: CarrierAccount, conversation: Conversation, event: InboundMe
     )
 
 
-def _show(conversation: Conversation, did: Did, message: Message) -> None:
-    """The thread waits for an answer, opens again, and moves to the DID's team of today."""
+def _show(conversation: Conversation, message: Message) -> None:
+    """The thread waits for an answer and opens again."""
     columns = news.newest(message, preview=(message.body or "Picture")[:PREVIEW])
     Conversation.objects.filter(pk=conversation.pk).update(
         **columns,
         heard=F("heard") + 1,
         waiting_since=Coalesce("waiting_since", Value(message.created_at)),
         state=Conversation.State.OPEN,
-        team_id=did.team_id,
     )
     news.changed([conversation.pk])
 
@@ -176,15 +177,18 @@ def park(account: CarrierAccount, event: InboundMessage) -> None:
 
 def place_parked() -> int:
     """Parked texts whose DID is there by now become messages. How many."""
-    numbers = Did.objects.current().values("number")
-    placed = 0
-    for parked in ParkedText.objects.filter(placed_at=None, to_number__in=numbers).select_related(
-        "account__organization"
-    )[:500]:
-        if receive(parked.account, _event(parked)) is not None:
-            placed += 1
-            ParkedText.objects.filter(pk=parked.pk).update(placed_at=timezone.now())
-    return placed
+    theirs = Did.objects.current().filter(
+        organization=OuterRef("account__organization_id"), number=OuterRef("to_number")
+    )
+    waiting = ParkedText.objects.filter(Exists(theirs), placed_at=None).select_related("account__organization")
+    return sum(_place(parked) for parked in waiting.order_by("pk")[:500])
+
+
+def _place(parked: ParkedText) -> int:
+    """1 when its message is there now, also when it came a second way."""
+    receive(parked.account, _event(parked))
+    there = Message.objects.filter(account=parked.account, carrier_id=parked.carrier_id)
+    return ParkedText.objects.filter(Exists(there), pk=parked.pk, placed_at=None).update(placed_at=timezone.now())
 
 
 def _event(parked: ParkedText) -> InboundMessage:

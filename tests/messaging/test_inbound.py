@@ -1,0 +1,58 @@
+"""A customer's text on its way into a thread."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from messaging import inbound
+from messaging.models import Conversation, Message, ParkedText, ThreadNote
+from tests.messaging.threads import make_account, make_did, make_thread
+from tests.people import House
+from trunks.carriers.events import InboundMessage
+
+pytestmark = pytest.mark.django_db
+DID, CUSTOMER = "+13125550001", "+12125550142"
+
+
+def text(carrier_id: str = "in-1", to: str = DID) -> InboundMessage:
+    return InboundMessage(
+        carrier_id=carrier_id, from_number=CUSTOMER, to_number=to, body="Hello?", at=datetime(2026, 3, 2, tzinfo=UTC)
+    )
+
+
+def test_a_thread_that_moves_with_its_did_leaves_its_former_assignee(house: House) -> None:
+    did = make_did(house.organization, DID, house.sales)
+    thread = make_thread(did, CUSTOMER, assignee=house.agent)
+    type(did).objects.filter(pk=did.pk).update(team=house.support)
+    assert inbound.receive(make_account(house.organization), text()) is not None
+    thread.refresh_from_db()
+    assert (thread.team, thread.assignee, thread.heard) == (house.support, None, 1)
+    assert ThreadNote.objects.get().text == "Moved with its DID to Support"
+
+
+def test_a_thread_that_stays_keeps_its_assignee(house: House) -> None:
+    thread = make_thread(make_did(house.organization, DID, house.sales), CUSTOMER, assignee=house.agent)
+    inbound.receive(make_account(house.organization), text())
+    thread.refresh_from_db()
+    assert (thread.team, thread.assignee, ThreadNote.objects.count()) == (house.sales, house.agent, 0)
+
+
+def test_a_parked_text_waits_for_a_did_of_its_own_organization(house: House, other_house: House) -> None:
+    account = make_account(house.organization)
+    assert inbound.receive(account, text()) is None
+    make_did(other_house.organization, DID)
+    assert inbound.place_parked() == 0
+    assert not Conversation.objects.exists()
+    ours = make_did(house.organization, DID)
+    assert inbound.place_parked() == 1
+    assert Message.objects.get().conversation.did == ours
+
+
+def test_a_parked_text_that_came_a_second_way_no_longer_waits(house: House) -> None:
+    account = make_account(house.organization)
+    inbound.receive(account, text())
+    make_did(house.organization, DID)
+    inbound.receive(account, text())  # the carrier tells it again, with the DID there now
+    assert inbound.place_parked() == 1
+    assert ParkedText.objects.filter(placed_at=None).count() == 0
+    assert Message.objects.count() == 1
