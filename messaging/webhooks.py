@@ -50,7 +50,9 @@ def hook(request: HttpRequest, kind: str, account_id: uuid.UUID) -> HttpResponse
 
 
 def _answer(status: int, text: str) -> HttpResponse:
-    return HttpResponse(text + "\n", status=status, content_type="text/plain")
+    # No middleware tells the length here (see portal.middleware.hooks_first); without it the answer goes in chunks.
+    headers = {"Content-Length": str(len(text) + 1)}
+    return HttpResponse(text + "\n", status=status, content_type="text/plain", headers=headers)
 
 
 def _bounded_body(request: HttpRequest) -> bytes | None:

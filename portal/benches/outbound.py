@@ -13,7 +13,6 @@ from http.client import HTTPConnection
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 
 from messaging import doorbell, references
@@ -122,9 +121,7 @@ def measure(stage: Stage, texts: int, workers: int, ceiling: float) -> Result:
 def queue(stage: Stage, run: str) -> None:
     for lane, threads in [*stage.free, stage.slow]:
         seed.queue(lane, threads, run)
-    if connection.vendor == "postgresql":  # as autovacuum would have done by the time so many were queued
-        with connection.cursor() as cursor:
-            cursor.execute("ANALYZE")
+    seed.analyze()
 
 
 def let_go() -> None:

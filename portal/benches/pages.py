@@ -1,0 +1,224 @@
+"""An inbox of any size, and how long its pages take: what `inbox` and `thread` share.
+
+Twenty texts a conversation; one conversation in twenty is long. Requests go through every middleware, as an agent of
+two teams and as an owner who sees all.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+from django.db.models import OuterRef, Subquery
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from messaging.models import Contact, Conversation, Direction, Message, Purpose, State
+from portal.benches import processes, seed
+from portal.benches.result import Result, at_most, percentile
+from portal.models import Membership, Role, Team, User
+from trunks.models import Did
+
+SMALL, MESSAGES = 10_000, 100_000  # --size 1000000 is the full measure
+EACH, MORE, LONG_EVERY = 10, 200, 20
+TEAMS, DIDS = 10, 100
+CHUNK = 500  # conversations written at once
+REQUESTS = 200
+MAX_QUERIES, MAX_GROWTH = 12, 1.3
+
+
+@dataclass
+class Desk:
+    """The call center, its readers and its long threads."""
+
+    house: seed.House
+    teams: list[Team]
+    dids: list[Did]
+    clients: list[Client]
+    long_threads: list[int] = field(default_factory=list)
+    messages: int = 0
+    conversations: int = 0
+
+    def grow_to(self, messages: int) -> None:
+        per_conversation = EACH + MORE // LONG_EVERY
+        while self.messages < messages:
+            count = min(CHUNK, (messages - self.messages) // per_conversation or 1)
+            self._add(count)
+        seed.analyze()
+
+    def _add(self, count: int) -> None:
+        threads = _threads(self, count)
+        rows = [row for index, thread in enumerate(threads) for row in _texts(thread, _length(index))]
+        seed.in_bulk(rows)
+        _show_newest(threads)
+        self.long_threads += [thread.pk for thread in threads[::LONG_EVERY]]
+        self.messages += len(rows)
+        self.conversations += count
+
+
+def _length(index: int) -> int:
+    return EACH + MORE if index % LONG_EVERY == 0 else EACH
+
+
+def open_desk() -> Desk:
+    if not settings.EMBEDDED:  # pages name static files as they were collected
+        call_command("collectstatic", verbosity=0, interactive=False)
+    house = seed.house("http://127.0.0.1:1")
+    seed.lane(house, "Campaign", dids=DIDS)
+    names = (Team(organization=house.organization, name=f"Team {number}") for number in range(TEAMS - 1))
+    teams = [house.team, *seed.in_bulk(names)]
+    dids = list(Did.objects.order_by("pk"))
+    for index, did in enumerate(dids):
+        did.team = teams[index % TEAMS]
+    Did.objects.bulk_update(dids, ["team"])
+    agent = Membership.objects.create(
+        organization=house.organization, user=User.objects.create_user("agent@bench.example"), role=Role.AGENT
+    )
+    agent.teams.set(teams[:2])
+    return Desk(house, teams, dids, [_client(house.owner), _client(agent)])
+
+
+def _client(member: Membership) -> Client:
+    client = Client(SERVER_NAME="127.0.0.1")
+    client.force_login(member.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    return client
+
+
+def _threads(desk: Desk, count: int) -> list[Conversation]:
+    numbers = [seed.number(646, desk.conversations + index) for index in range(count)]
+    organization = desk.house.organization
+    contacts = seed.in_bulk(
+        Contact(organization=organization, number=number, name=f"Customer {number[-5:]}") for number in numbers
+    )
+    dids = [desk.dids[(desk.conversations + index) % DIDS] for index in range(count)]
+    return seed.in_bulk(
+        Conversation(
+            organization=organization,
+            did=did,
+            number=contact.number,
+            contact=contact,
+            team_id=did.team_id,
+            state=Conversation.State.CLOSED if index % 10 == 9 else Conversation.State.OPEN,
+        )
+        for index, (did, contact) in enumerate(zip(dids, contacts, strict=True))
+    )
+
+
+def _texts(thread: Conversation, count: int) -> Iterator[Message]:
+    """Customer and call center in turn, a minute apart, the newest now or earlier."""
+    newest = timezone.now() - timedelta(minutes=thread.pk % 40_000)
+    for index in range(count):
+        at = newest - timedelta(minutes=count - index)
+        is_ours = index % 2 == 0
+        yield Message(
+            organization_id=thread.organization_id,
+            conversation=thread,
+            number=thread.number,
+            body=seed.BODY,
+            segments=1,
+            created_at=at,
+            direction=Direction.OUT if is_ours else Direction.IN,
+            state=State.DELIVERED if is_ours else State.RECEIVED,
+            purpose=Purpose.REPLY if is_ours else "",
+            key=f"{thread.pk}-{index}" if is_ours else None,
+            due_at=at if is_ours else None,
+            valid_until=at + timedelta(hours=2) if is_ours else None,
+        )
+
+
+def _show_newest(threads: Sequence[Conversation]) -> None:
+    """The rows show their newest text; one in twenty waits for an answer."""
+    ids = [thread.pk for thread in threads]
+    newest = Message.objects.filter(conversation=OuterRef("pk")).order_by("-id")
+    rows = Conversation.objects.filter(pk__among=ids)
+    rows.update(
+        last_message=Subquery(newest.values("pk")[:1]),
+        last_at=Subquery(newest.values("created_at")[:1]),
+        last_preview=seed.BODY,
+        last_direction=Direction.IN,
+        last_state=State.RECEIVED,
+        heard=EACH // 2,
+        heard_answered=EACH // 2,
+    )
+    Conversation.objects.filter(pk__in=ids[::20]).update(waiting_since=timezone.now(), heard_answered=0)
+
+
+# --- Measuring ---
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Milliseconds of each request, and the most queries one of them made."""
+
+    delays: list[float]
+    queries: int
+
+    @property
+    def p95(self) -> float:
+        return percentile(self.delays, 0.95)
+
+
+Ask = Callable[[Desk, int], tuple[str, dict[str, str]]]  # turn -> path and headers
+
+
+def measure(name: str, target: float, ask: Ask, size: int | None) -> Iterator[Result]:
+    """The page at ten thousand messages and at every tenfold up to `size`."""
+    desk, sizes = open_desk(), [SMALL]
+    while sizes[-1] < (size or MESSAGES):
+        sizes.append(min(sizes[-1] * 10, size or MESSAGES))
+    small: Taken | None = None
+    for messages in sizes:
+        desk.grow_to(messages)
+        shell = _take(desk, lambda desk, turn: ("/healthz", {}))
+        taken = _take(desk, ask)
+        small = small or taken
+        yield _result(name, target, desk, taken, small, shell)
+
+
+def _result(name: str, target: float, desk: Desk, taken: Taken, small: Taken, shell: Taken) -> Result:
+    growth = taken.p95 / small.p95
+    return at_most(
+        target,
+        name=name,
+        value=taken.p95,
+        unit="ms",
+        ceiling=shell.p95,
+        detail={
+            "database": processes.database_name(),
+            "messages": desk.messages,
+            "conversations": desk.conversations,
+            "p50_ms": percentile(taken.delays, 0.5),
+            "queries": taken.queries,
+            "growth": growth,
+            "growth_met": growth <= MAX_GROWTH,
+            "queries_met": taken.queries <= MAX_QUERIES,
+            "ceiling_is": "a page without content through every middleware",
+        },
+    )
+
+
+def _take(desk: Desk, ask: Ask) -> Taken:
+    for turn in range(20):
+        _get(desk, ask, turn)
+    with CaptureQueriesContext(connection) as queries:
+        counts = []
+        for turn in range(4):
+            before = len(queries)
+            _get(desk, ask, turn)
+            counts.append(len(queries) - before)
+    return Taken([_get(desk, ask, turn) for turn in range(REQUESTS)], max(counts))
+
+
+def _get(desk: Desk, ask: Ask, turn: int) -> float:
+    path, headers = ask(desk, turn)
+    client = desk.clients[turn % len(desk.clients)]
+    started = time.perf_counter()
+    answer = client.get(path, headers=headers)
+    seconds = time.perf_counter() - started
+    if answer.status_code != 200:
+        raise processes.Failed(f"{path} was answered {answer.status_code}.")
+    return seconds * 1_000
