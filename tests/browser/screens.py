@@ -41,7 +41,7 @@ class Screens:
     pages: list[tuple[str, Page]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
-    def of(self, who: str, path: str = "/", **options: Any) -> Page:
+    def of(self, who: str, path: str = "inbox/", **options: Any) -> Page:
         """Somebody signs in (`agent1`) and opens a path of the demo's: `of("agent1", "inbox/")`."""
         context = self.context(who, **options)
         page = self.watch(who, context.new_page())

@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser import files
-from tests.browser.running import ROOT, Portal, running
+from tests.browser.running import ROOT, running
 from tests.browser.screens import Screens, chromium
 
 SIZES = {"1440": {"width": 1440, "height": 900}, "390": {"width": 390, "height": 844}}
