@@ -152,9 +152,10 @@ def _show_newest(threads: Sequence[Conversation]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Milliseconds of each request, and the most queries one of them made."""
+    """Milliseconds of each request, those of the processor among them, and the most queries one of them made."""
 
     delays: list[float]
+    busy: list[float]
     queries: int
 
     @property
@@ -192,6 +193,7 @@ def _result(name: str, target: float, desk: Desk, taken: Taken, small: Taken, sh
             "messages": desk.messages,
             "conversations": desk.conversations,
             "p50_ms": percentile(taken.delays, 0.5),
+            "cpu_p50_ms": percentile(taken.busy, 0.5),
             "queries": taken.queries,
             "growth": growth,
             "growth_met": growth <= MAX_GROWTH,
@@ -210,15 +212,17 @@ def _take(desk: Desk, ask: Ask) -> Taken:
             before = len(queries)
             _get(desk, ask, turn)
             counts.append(len(queries) - before)
-    return Taken([_get(desk, ask, turn) for turn in range(REQUESTS)], max(counts))
+    delays, busy = zip(*(_get(desk, ask, turn) for turn in range(REQUESTS)), strict=True)
+    return Taken(list(delays), list(busy), max(counts))
 
 
-def _get(desk: Desk, ask: Ask, turn: int) -> float:
+def _get(desk: Desk, ask: Ask, turn: int) -> tuple[float, float]:
+    """Milliseconds until the answer was there, and those of this process's processor time."""
     path, headers = ask(desk, turn)
     client = desk.clients[turn % len(desk.clients)]
-    started = time.perf_counter()
+    started, busy = time.perf_counter(), time.thread_time()
     answer = client.get(path, headers=headers)
-    seconds = time.perf_counter() - started
+    seconds, busy = time.perf_counter() - started, time.thread_time() - busy
     if answer.status_code != 200:
         raise processes.Failed(f"{path} was answered {answer.status_code}.")
-    return seconds * 1_000
+    return seconds * 1_000, busy * 1_000

@@ -1,0 +1,119 @@
+"""`manage.py bench`: figures with their ceiling, on scratch data that leaves nothing behind."""
+
+import json
+import os
+import sys
+from io import StringIO
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+from django.core.management import CommandError, call_command
+
+from portal.benches import BENCHES, load, scratch
+from portal.benches.result import Result, at_least, at_least_share, at_most, percentile
+from portal.benches.scratch import NoScratch
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="reads /proc")
+
+
+def share(value: float, ceiling: float, **more: float) -> Result:
+    return at_least_share(0.5, name="outbound", value=value, unit="texts/s", ceiling=ceiling, **more)
+
+
+def test_a_share_of_the_ceiling_is_judged() -> None:
+    line = json.loads(share(1_700, 3_400, usual_ceiling=3_400).line())
+    assert line == {
+        "name": "outbound", "value": 1_700, "unit": "texts/s", "ceiling": 3_400, "ratio": 0.5, "target": 0.5,
+        "judged": "ratio", "met": True, "detail": {},
+    }  # fmt: skip
+    assert json.loads(share(1_699, 3_400).line())["met"] is False
+
+
+def test_a_low_ceiling_makes_the_run_invalid() -> None:
+    assert share(1_700, 2_380, usual_ceiling=3_400).is_valid
+    line = json.loads(share(1_700, 2_379, usual_ceiling=3_400).line())
+    assert line["met"] is None
+    assert line["detail"] == {"invalid": "The ceiling is below 70% of 3400: the machine is busy."}
+
+
+def test_limits_are_met_exactly() -> None:
+    assert at_most(25, name="inbox", value=25.0, unit="ms").met
+    assert not at_most(25, name="inbox", value=25.1, unit="ms").met
+    assert at_least(10, name="gate", value=10, unit="/s").met
+    assert not at_least(10, name="gate", value=9.9, unit="/s").met
+    assert json.loads(at_most(25, name="inbox", value=1 / 3, unit="ms").line())["value"] == 0.3333
+
+
+@pytest.mark.parametrize(("of", "value"), [(0.5, 2), (0.95, 4), (0.99, 4), (0.25, 1), (1.0, 4)])
+def test_percentiles_by_rank(of: float, value: float) -> None:
+    assert percentile([4, 1, 3, 2], of) == value
+
+
+def test_an_unknown_name_is_wrong_usage() -> None:
+    with pytest.raises(CommandError, match=r"^There is no bench 'nothing'\. Known: outbound, webhooks, ") as failed:
+        call_command("bench", "nothing")
+    assert failed.value.returncode == 2
+    with pytest.raises(CommandError, match=r"^--size takes a number above 0\.$"):
+        call_command("bench", "gate", "--size", "0")
+
+
+def test_every_bench_can_be_imported_and_run() -> None:
+    from importlib import import_module
+
+    assert all(callable(import_module(module).run) for module in BENCHES.values())
+
+
+def test_a_request_is_a_whole_post() -> None:
+    assert load.post("/hooks/", b"{}", {"x-a": "1"}) == (
+        b"POST /hooks/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\nx-a: 1\r\n\r\n{}"
+    )
+
+
+def test_a_scratch_environment_is_the_operators_with_other_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    before = dict(os.environ)
+    with scratch.environment() as environ:
+        folder = Path(environ["PORTAL_DATA_DIR"])
+        assert folder.is_dir()
+        assert folder != Path(before.get("PORTAL_DATA_DIR", ""))
+        assert environ["PORTAL_SECRET_KEY"] != before["PORTAL_SECRET_KEY"]
+        assert len({environ[name] for name in scratch.PORTS}) == 3
+        assert environ["PORTAL_PRIVATE_HOSTS"] == f"127.0.0.1:{environ['BENCH_PEER_PORT']}"
+    assert not folder.exists()
+    assert dict(os.environ) == before
+
+
+def test_a_server_that_cannot_be_reached_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none")
+    with pytest.raises(NoScratch, match="^No scratch database could be made"), scratch.environment():
+        pytest.fail("there is no such server")
+
+
+def test_measures_and_leaves_nothing_behind() -> None:
+    databases, keys = _databases(), _keys()
+    out = StringIO()
+    call_command("bench", "gate", "--size", "1000", stdout=out)
+    (line,) = map(json.loads, out.getvalue().splitlines())
+    assert (line["name"], line["unit"], line["target"]) == ("gate", "judgements/s", 10_000)
+    assert line["value"] > 0
+    assert (line["detail"]["judged"], line["detail"]["refused"]) == (1_000, 50)
+    assert line["detail"]["queries_a_batch"] <= 8
+    assert (_databases(), _keys()) == (databases, keys)
+
+
+def _databases() -> set[str]:
+    """Bench databases on the server, where there is one."""
+    if not (url := os.environ.get("DATABASE_URL")):
+        return set()
+    with psycopg.connect(url) as server:
+        return {name for (name,) in server.execute("SELECT datname FROM pg_database WHERE datname LIKE 'bench_%'")}
+
+
+def _keys() -> int:
+    if not (url := os.environ.get("REDIS_URL")):
+        return 0
+    keyspace = redis.Redis.from_url(url).info("keyspace")
+    return sum(row["keys"] for name, row in keyspace.items() if name != "db0")  # other tests use the first
