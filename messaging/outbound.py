@@ -217,6 +217,8 @@ def retry_message(*, message: Message, by: Membership) -> bool:
 
     Raises MessageRefused when it may not be sent now.
     """
+    if message.purpose == Purpose.COMPLIANCE:  # the gate lets one through after a STOP, and one it stays
+        raise MessageRefused("A required reply is sent by itself, once and at once.")
     _check_person(message.conversation, by)
     facts = _facts(message.conversation, message.purpose)
     verdict = gate.may_send(facts, timezone.now())

@@ -13,7 +13,7 @@ from django.db.models import F, FilteredRelation, IntegerField, Prefetch, Q, Que
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
-from messaging.models import Attachment, Attempt, Conversation, Message, ThreadNote
+from messaging.models import Attachment, Attempt, Conversation, Message, Purpose, ThreadNote
 from messaging.models import State as MessageState
 from portal import phone
 from portal.access import Can, may, sees_every_thread, visible_threads
@@ -289,6 +289,10 @@ class Entry:
     @property
     def is_wrong(self) -> bool:
         return self.message is not None and self.message.state in RETRYABLE
+
+    @property
+    def can_retry(self) -> bool:
+        return self.is_wrong and self.message is not None and self.message.purpose != Purpose.COMPLIANCE
 
     @property
     def can_cancel(self) -> bool:

@@ -3,6 +3,7 @@
 import uuid
 import zlib
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, cast
 
 from django.contrib import messages
@@ -21,9 +22,11 @@ from messaging.views import lists
 from portal import audit
 from portal.access import Can, MemberRequest, may, needs
 from portal.htmx import render, wants
-from portal.models import Membership, Role
+from portal.models import AuditEvent, Membership, Role
 
 TEMPLATE = "messaging/inbox.html"
+OPENED = "messaging.thread.opened"
+A_SHIFT = timedelta(hours=12)
 
 
 @require_safe
@@ -35,6 +38,8 @@ def thread(request: MemberRequest, conversation_id: int) -> HttpResponse:
         return render(request, TEMPLATE, context | {"is_fragment": True}, part="list")
     conversation = _find(request, conversation_id)
     if wants(request, "entries"):
+        if not _has_opened_lately(request, conversation):
+            _note_opening(request, conversation)
         return _entries(request, conversation)
     _opened(request, conversation)
     context = _context(request, conversation) | {"list_query": lists.Filters.read(request).query()}
@@ -54,14 +59,26 @@ def _opened(request: MemberRequest, conversation: Conversation) -> None:
     """Whoever opens a thread has read it; where compliance reads along, the trail says so."""
     if conversation.unread:  # type: ignore[attr-defined]
         conversations.mark_read(conversation=conversation, by=request.membership)
+    _note_opening(request, conversation)
+
+
+def _note_opening(request: MemberRequest, conversation: Conversation) -> None:
     if request.membership.role == Role.COMPLIANCE_ADMIN:
         audit.record(
-            "messaging.thread.opened",
+            OPENED,
             organization=request.organization,
             by=request.user,
             subject=conversation.number,
             conversation=conversation.pk,
         )
+
+
+def _has_opened_lately(request: MemberRequest, conversation: Conversation) -> bool:
+    """The lines may be asked for without the page around them: that is an opening too, unless they are its news."""
+    if request.membership.role != Role.COMPLIANCE_ADMIN:
+        return True
+    seen = AuditEvent.objects.filter(organization=request.organization, by=request.user, action=OPENED)
+    return seen.filter(at__gte=timezone.now() - A_SHIFT, data__conversation=conversation.pk).exists()
 
 
 # --- What the page shows ---

@@ -102,6 +102,16 @@ def test_compliance_reads_along_and_changes_nothing(house: House, thread: Conver
     assert (event.action, event.by) == ("messaging.thread.opened", house.compliance_admin.user)
 
 
+def test_no_part_of_a_thread_is_read_without_a_trace(house: House, thread: Conversation) -> None:
+    client = sign_in(house.compliance_admin)
+    for _ in range(2):
+        assert "Are you open on Sunday?" in page(client, thread, **ENTRIES)
+    opened = AuditEvent.objects.get()
+    assert (opened.action, opened.data) == ("messaging.thread.opened", {"conversation": thread.pk})
+    page(sign_in(house.agent), thread, **ENTRIES)
+    assert AuditEvent.objects.count() == 1
+
+
 @pytest.mark.parametrize("action", ACTIONS)
 def test_a_link_changes_nothing(client: Client, thread: Conversation, action: str) -> None:
     assert client.get(url(thread, action)).status_code == 405
@@ -421,6 +431,16 @@ def test_trying_again(house: House, client: Client, thread: Conversation) -> Non
     client.post(url(thread, f"messages/{message.pk}/retry"))
     message.refresh_from_db()
     assert (message.state, message.why) == ("queued", "")
+
+
+def test_a_required_reply_is_not_sent_again_by_hand(house: House, client: Client, thread: Conversation) -> None:
+    optout.record_opt_out(organization=house.organization, number=thread.number, source=OptOut.Source.TEXT)
+    message = say(thread, "You are unsubscribed.", state="failed", purpose="compliance", why="The carrier was down.")
+    assert "Try again" not in page(client, thread)
+    answer = client.post(url(thread, f"messages/{message.pk}/retry"), follow=True)
+    assert "A required reply is sent by itself, once and at once." in answer.content.decode()
+    message.refresh_from_db()
+    assert message.state == "failed"
 
 
 @pytest.mark.parametrize("action", ["cancel", "retry"])
