@@ -64,7 +64,7 @@ def _lines(events: QuerySet[AuditEvent]) -> Iterator[str]:
     writer: Any = csv.writer(_Echo())
     yield writer.writerow(["at", "by", "action", "subject", "data"])
     for event in events.iterator(chunk_size=1_000):
-        by = event.by.email if event.by else ""
+        by = _plain(event.by.email) if event.by else ""
         data = json.dumps(event.data, sort_keys=True)
         yield writer.writerow([event.at.isoformat(), by, event.action, _plain(event.subject), data])
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import uuid
 
 from django.contrib import messages
@@ -98,5 +99,5 @@ def refused(request: MemberRequest, upload_id: uuid.UUID) -> HttpResponseBase:
 
 def _harmless(cell: str) -> str:
     """A cell that no spreadsheet runs as a formula; numbers with a plus stay as they are."""
-    is_formula = cell[:1] in ("=", "@", "\t", "\r") or (cell[:1] in ("+", "-") and not cell[1:2].isdecimal())
-    return f"'{cell}" if is_formula else cell
+    is_number = re.fullmatch(r"[+-][\d\s().-]*", cell)
+    return f"'{cell}" if cell[:1] in {*"=@\t\r+-"} and not is_number else cell

@@ -70,7 +70,9 @@ def test_a_file_is_looked_at_and_then_imported(house: House) -> None:
 
 def test_refused_rows_can_be_mended_and_imported_again(house: House) -> None:
     client = sign_in(house.dialer_admin)
-    address = upload(client, b"number,label\n3125550100,ok\n12,=HYPERLINK()\n3125550100,twice\n")["Location"]
+    address = upload(
+        client, b"number,label\n3125550100,ok\n12,=HYPERLINK()\n3125550100,twice\n13,-2+3+cmd|' /C calc'!A0\n+14,x"
+    )["Location"]
     answer = client.get(address + "refused.csv")
     assert answer["Content-Disposition"] == 'attachment; filename="refused.csv"'
     rows = list(csv.reader(io.StringIO(answer.content.decode())))
@@ -78,6 +80,8 @@ def test_refused_rows_can_be_mended_and_imported_again(house: House) -> None:
         ["number", "label", "row", "refused because"],
         ["12", "'=HYPERLINK()", "3", "This number is too short."],
         ["3125550100", "twice", "4", "The same number stands in row 2 already."],
+        ["13", "'-2+3+cmd|' /C calc'!A0", "5", "This number is too short."],
+        ["+14", "x", "6", "This is not a telephone number."],
     ]
     again = upload(client, answer.content.replace(b"12,", b"3125550101,"))
     assert "Import 2 DIDs" in client.get(again["Location"]).content.decode()
