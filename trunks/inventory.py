@@ -119,6 +119,8 @@ def undo_assignment(event: AuditEvent, *, by: User | None) -> int:
     for group in event.data["before"]:
         team = Team.objects.filter(pk=group["team"], organization=event.organization).first()
         agent = Membership.objects.filter(pk=group["agent"], organization=event.organization, is_active=True).first()
+        if agent is not None and (team is None or not agent.teams.filter(pk=team.pk).exists()):
+            agent = None  # no longer in the team: the DID's threads would be out of reach
         dids = [
             did
             for did in locked(Did.objects.filter(pk__in=group["dids"], organization=event.organization))

@@ -134,3 +134,13 @@ def test_many_dids_cost_few_statements(house: House, django_assert_max_num_queri
         inventory.assign(few, team=house.sales, agent=None, by=None)
     with django_assert_max_num_queries(16):  # type: ignore[operator]
         inventory.assign(many, team=house.sales, agent=None, by=None)
+
+
+def test_an_undo_gives_nothing_to_somebody_who_left_the_team(house: House) -> None:
+    did = make_did(house.organization, team=house.sales, agent=house.agent)
+    event = inventory.assign([did], team=house.support, agent=None, by=None)
+    assert event is not None
+    house.agent.teams.clear()
+    assert inventory.undo_assignment(event, by=None) == 1
+    did.refresh_from_db()
+    assert (did.team, did.agent) == (house.sales, None)
