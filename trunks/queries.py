@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Count, Max, Prefetch, Q, QuerySet
 
+from portal import ids
 from portal.models import AuditEvent, Membership, Organization, Role, Team, User
 from trunks.models import CarrierAccount, Did, DidAssignment, TextState, Trunk
 
@@ -26,10 +27,11 @@ class DidFilter:
 
     @classmethod
     def read(cls, query: Mapping[str, Any]) -> "DidFilter":
-        ids = {name: str(query.get(name, "")) for name in ("team", "trunk")}
-        ids = {name: value if value.isdecimal() or value == NONE else "" for name, value in ids.items()}
+        places = {name: str(query.get(name, "")) for name in ("team", "trunk")}
+        places = {name: value if ids.read(value) is not None or value == NONE else "" for name, value in places.items()}
         state = str(query.get("state", ""))
-        return cls(q=str(query.get("q", "")).strip()[:60], state=state if state in TextState.values else "", **ids)
+        words = str(query.get("q", "")).replace("\0", "").strip()[:60]
+        return cls(q=words, state=state if state in TextState.values else "", **places)
 
     @property
     def is_on(self) -> bool:

@@ -15,6 +15,7 @@ from messaging.forms.composer import NewConversationForm
 from messaging.models import Message
 from messaging.outbound import MessageRefused
 from messaging.views import lists
+from portal import ids
 from portal.access import Can, MemberRequest, needs, textable_dids
 from portal.htmx import render, wants
 from trunks.models import Did
@@ -45,8 +46,9 @@ def _choices(request: MemberRequest, dids: "QuerySet[Did]", chosen: str = "") ->
     """Up to thirty DIDs that match the words, the chosen one among them."""
     words = lists.words(request, "did_q")
     found = list(queries.named(dids, words)[: queries.DID_LIMIT + 1])
-    if chosen.isdecimal() and not any(did.pk == int(chosen) for did in found):
-        found = [*dids.filter(pk=chosen), *found]
+    chosen_id = ids.read(chosen)
+    if chosen_id is not None and not any(did.pk == chosen_id for did in found):
+        found = [*dids.filter(pk=chosen_id), *found]
     return {
         "choices": found[: queries.DID_LIMIT],
         "has_more_dids": len(found) > queries.DID_LIMIT,

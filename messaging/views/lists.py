@@ -74,9 +74,9 @@ def _next_query(filters: Filters, page: queries.Page) -> str:
 
 def open_thread_id(request: MemberRequest) -> int | None:
     """Which thread the browser shows beside the list that it asks for."""
-    path = request.htmx.current_url_abs_path or ""
     try:
+        path = request.htmx.current_url_abs_path or ""
         match = resolve(path.partition("?")[0])
-    except Resolver404:
+    except (Resolver404, ValueError):  # ValueError: the header holds no address
         return None
     return match.kwargs.get("conversation_id") if match.url_name == "thread" else None

@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from portal import ids
 from portal.access import Can, MemberRequest, needs
 from portal.htmx import render
 from portal.models import AuditEvent, Membership, Team
@@ -39,15 +40,15 @@ def _picked(request: MemberRequest) -> list[Did]:
         return list(
             queries.dids(request.organization, queries.DidFilter.read(QueryDict(request.POST.get("filter", ""))))
         )
-    picks = [int(pick) for pick in request.POST.getlist("pick") if pick.isdecimal()]
+    picks = ids.read_all(request.POST.getlist("pick"))
     return list(Did.objects.current().filter(organization=request.organization, pk__in=picks))
 
 
 def _back(request: MemberRequest) -> HttpResponseBase:
     """To the page the act was done on: one DID, or the list as it was filtered."""
-    did_id = request.POST.get("did", "")
-    if did_id.isdecimal():
-        return redirect("did", request.organization.slug, int(did_id))
+    did_id = ids.read(request.POST.get("did", ""))
+    if did_id is not None:
+        return redirect("did", request.organization.slug, did_id)
     query = QueryDict(request.POST.get("filter", "")).urlencode()
     return redirect(reverse("dids", args=[request.organization.slug]) + (f"?{query}" if query else ""))
 
@@ -91,20 +92,22 @@ def _assignee(request: MemberRequest) -> tuple[Team | None, Membership | None]:
     word = request.POST.get("assign_to", "")
     if word == "nobody":
         return None, None
-    team_id, _, agent_id = word.partition(":")
-    if not team_id.isdecimal() or not (agent_id.isdecimal() or not agent_id):
+    team_word, _, agent_word = word.partition(":")
+    team_id, agent_id = ids.read(team_word), ids.read(agent_word)
+    if team_id is None or (agent_word and agent_id is None):
         raise inventory.NotPossible("Choose a team or an agent.")
-    team = get_object_or_404(Team, organization=request.organization, pk=int(team_id))
+    team = get_object_or_404(Team, organization=request.organization, pk=team_id)
     people = Membership.objects.select_related("user").filter(organization=request.organization)
-    return team, get_object_or_404(people, pk=int(agent_id)) if agent_id else None
+    return team, get_object_or_404(people, pk=agent_id) if agent_id is not None else None
 
 
 def _put_on_trunk(request: MemberRequest, dids: list[Did]) -> None:
     word = request.POST.get("trunk", "")
-    if not word.isdecimal() and word != queries.NONE:
+    trunk_id = ids.read(word)
+    if trunk_id is None and word != queries.NONE:
         raise inventory.NotPossible("Choose a trunk.")
     trunks = Trunk.objects.filter(organization=request.organization).select_related("account")
-    trunk = None if word == queries.NONE else get_object_or_404(trunks, pk=int(word))
+    trunk = None if trunk_id is None else get_object_or_404(trunks, pk=trunk_id)
     count = inventory.put_on_trunk(dids, trunk=trunk, by=request.user)
     messages.success(request, f"{_many(dids, count)} {'put on ' + trunk.name if trunk else 'taken off their trunk'}.")
 

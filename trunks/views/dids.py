@@ -6,6 +6,7 @@ from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET, require_POST
 
+from portal import ids
 from portal.access import Can, MemberRequest, needs
 from portal.htmx import render, wants
 from trunks import inventory, queries
@@ -26,7 +27,7 @@ def dids(request: MemberRequest) -> HttpResponseBase:
         "chosen": chosen,
         "filter_query": _query(request),
         "counts": queries.counts(request.organization),
-        "picked": {int(pick) for pick in request.GET.getlist("pick") if pick.isdecimal()},
+        "picked": set(ids.read_all(request.GET.getlist("pick"))),
     }
     if wants(request, "did-rows"):
         return render(request, PAGE, context | {"is_rows": True}, part="rows")
