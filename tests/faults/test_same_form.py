@@ -17,7 +17,7 @@ def test_the_same_form_posted_twenty_times_at_once(portal: Site) -> None:
     with ThreadPoolExecutor(TIMES) as pool:
         answers = list(pool.map(lambda _: agent.reply(thread.pk, "Your order is ready.", form), range(TIMES)))
     assert answers == [302] * TIMES
-    assert Message.objects.get().key == form["key"]
+    assert Message.objects.count() == 1
     portal.wait_final()
     assert portal.states() == {State.DELIVERED: 1}
     portal.each_once(1)
