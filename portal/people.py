@@ -108,13 +108,27 @@ def find_invitation(token: str) -> Invitation | None:
     )
 
 
+def has_account(email: str) -> bool:
+    """Whether somebody signs in with this address, or has proven it to be one of theirs."""
+    return (
+        User.objects.filter(email__iexact=email).exists()
+        or EmailAddress.objects.filter(email__iexact=email, verified=True).exists()
+    )
+
+
+def owns(user: User, email: str) -> bool:
+    """Whether this is the person's address, or another one that they have proven."""
+    proven = EmailAddress.objects.filter(user=user, email__iexact=email, verified=True)
+    return user.email.lower() == email.lower() or proven.exists()
+
+
 @transaction.atomic
 def accept(*, invitation: Invitation, user: User) -> Membership:
     """`user`, whose address was invited, joins. Raises Refused when the link was used in the meantime."""
     unused = Invitation.objects.filter(pk=invitation.pk, used_at=None, withdrawn_at=None)
     if not unused.update(used_at=timezone.now()):
         raise Refused("This invitation was already used or withdrawn.")
-    if user.email.lower() != invitation.email.lower():
+    if not owns(user, invitation.email):
         raise Refused(f"This invitation is for {invitation.email}.")
     membership, is_new = Membership.objects.get_or_create(
         organization=invitation.organization, user=user, defaults={"role": invitation.role}
@@ -129,7 +143,7 @@ def accept(*, invitation: Invitation, user: User) -> Membership:
 @transaction.atomic
 def accept_as_new(*, invitation: Invitation, name: str, password: str) -> Membership:
     """Open an account for the invited address, and join. Raises Refused."""
-    if User.objects.filter(email__iexact=invitation.email).exists():
+    if has_account(invitation.email):
         raise Refused("You already have an account here. Sign in, then open the link again.")
     return accept(invitation=invitation, user=create_account(email=invitation.email, name=name, password=password))
 

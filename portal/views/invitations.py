@@ -59,7 +59,7 @@ def accept(request: HttpRequest, token: str) -> HttpResponseBase:
     invitation = people.find_invitation(token)
     if invitation is None:
         return render(request, "portal/invitation.html", status=404)
-    if not User.objects.filter(email__iexact=invitation.email).exists():
+    if not people.has_account(invitation.email):
         return _open_account(request, invitation)
     if not request.user.is_authenticated:
         return redirect_to_login(request.path)
@@ -88,7 +88,7 @@ def _join(request: HttpRequest, invitation: Invitation) -> HttpResponseBase:
             return _welcome(people.accept(invitation=invitation, user=request.user))
         except people.Refused as refused:
             why = str(refused)
-    is_theirs = request.user.email.lower() == invitation.email.lower()
+    is_theirs = people.owns(request.user, invitation.email)
     context = {"invitation": invitation, "is_theirs": is_theirs, "why": why}
     return render(request, "portal/invitation.html", context, status=409 if why else 200)
 

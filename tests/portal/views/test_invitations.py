@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.test import Client
 
 from portal import people
@@ -84,6 +85,17 @@ def test_a_post_without_an_account_s_session_joins_nobody(invite: Invite, house:
     assert Client().post(link, {"name": "Thief", "password": PASSWORD}).status_code == 302
     assert house.organization.memberships.count() == 6
     assert not other_house.agent.user.check_password(PASSWORD)
+
+
+def test_a_second_address_of_somebody_is_theirs_once_proven(invite: Invite, other_house: House) -> None:
+    person = other_house.agent.user
+    alias = EmailAddress.objects.create(user=person, email="alias@south.example", verified=False)
+    link = invite("alias@south.example")
+    assert sign_in(person).post(link, {"name": "", "password": ""}).status_code == 422  # the address is nobody's yet
+    EmailAddress.objects.filter(pk=alias.pk).update(verified=True)
+    assert Client().post(link, {"name": "Thief", "password": PASSWORD}).status_code == 302
+    assert sign_in(person).post(link).headers["Location"] == "/north/inbox/"
+    assert User.objects.filter(memberships__organization__slug="north").count() == 7
 
 
 def test_the_wrong_person_is_told_whose_it_is(invite: Invite, house: House, other_house: House, outsider: User) -> None:
