@@ -41,20 +41,20 @@ def screens(browser: Browser, portal: Portal) -> Iterator[Screens]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """What the screens complained of fails the test, and a failure says where its pictures are."""
-    screens = item.funcargs.get("screens") if isinstance(item, pytest.Function) else None
+    screens = getattr(item, "funcargs", {}).get("screens")
+    if not isinstance(screens, Screens):
+        return (yield)
     try:
         result = yield
-        if screens is not None:
-            assert screens.problems == []
-        return result
+        assert screens.problems == []
     except Exception as error:
-        if screens is not None:
-            kept = screens.keep(item.funcargs["tmp_path"] if "tmp_path" in item.funcargs else _folder(item))
-            error.add_note("Screens: " + ", ".join(map(str, kept)))
-            error.add_note("Complaints: " + "\n  ".join(dict.fromkeys(screens.problems[:30])))
+        error.add_note("Screens: " + ", ".join(map(str, screens.keep(_folder(item)))))
+        error.add_note("Complaints: " + "\n  ".join(dict.fromkeys(screens.problems[:30])))
         raise
+    return result
 
 
 def _folder(item: pytest.Item) -> Path:
-    made: Path = item.session.config._tmp_path_factory.mktemp("screens")  # type: ignore[attr-defined]
+    """The test's own temporary folder, or a new one."""
+    made: Path = item.funcargs.get("tmp_path") or item.config._tmp_path_factory.mktemp("screens")  # type: ignore[attr-defined]
     return made

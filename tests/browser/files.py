@@ -39,13 +39,22 @@ def telnyx_export(path: Path) -> Path:
     return path
 
 
-def picture(path: Path, *, colour: str = "#2f6f8f", size: tuple[int, int] = (640, 480)) -> Path:
-    """A photograph's stand-in: large enough to be worth looking at, and no two of a colour alike."""
+def picture(path: Path, *, colour: str = "#a9c4d4", size: tuple[int, int] = (640, 480)) -> Path:
+    """A photograph's stand-in: a house with a dark patch on its roof, under a sky of that colour."""
     image = Image.new("RGB", size, colour)
     pen = ImageDraw.Draw(image)
-    width, height = size
-    pen.ellipse((width * 0.62, height * 0.12, width * 0.8, height * 0.36), fill="#f2d38b")
-    pen.polygon([(0, height), (width * 0.4, height * 0.35), (width * 0.8, height)], fill="#24424f")
-    pen.polygon([(width * 0.3, height), (width * 0.7, height * 0.5), (width, height)], fill="#1a313b")
+    w, h = size
+
+    def at(*points: float) -> list[tuple[float, float]]:
+        return [(x * w, y * h) for x, y in zip(points[::2], points[1::2], strict=True)]
+
+    pen.rectangle(at(0, 0.82, 1, 1), fill="#6f8f5f")
+    pen.rectangle(at(0.2, 0.48, 0.8, 0.86), fill="#e6ddcc")
+    pen.rectangle(at(0.64, 0.16, 0.71, 0.36), fill="#8a5a44")
+    pen.polygon(at(0.13, 0.5, 0.5, 0.14, 0.87, 0.5), fill="#7a4b3a")
+    pen.polygon(at(0.36, 0.42, 0.44, 0.3, 0.52, 0.36, 0.49, 0.45), fill="#3b2a26")
+    for left in (0.27, 0.6):
+        pen.rectangle(at(left, 0.56, left + 0.12, 0.7), fill="#4d6473")
+    pen.rectangle(at(0.45, 0.6, 0.55, 0.86), fill="#54606a")
     image.save(path)
     return path

@@ -213,7 +213,7 @@ def take(screens: Screens, who: str, page: Page, path: str, stem: Path) -> None:
         page.evaluate("document.getElementById('thread-scroll')?.scrollTo({ top: 0 })")
         screens.check(who, page)
         for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.emulate_media(color_scheme=scheme)
             page.evaluate("Promise.allSettled(document.getAnimations().map((one) => one.finished))")
             page.screenshot(path=f"{stem}-{width}-{scheme}.png")
         page.emulate_media(color_scheme="light")
@@ -221,7 +221,7 @@ def take(screens: Screens, who: str, page: Page, path: str, stem: Path) -> None:
 
 def shrink(source: Path, target: Path) -> None:
     with Image.open(source) as image:
-        image.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(target, optimize=True)
+        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(target, optimize=True)
     size = target.stat().st_size
     assert size < MAX_BYTES, f"{target} takes {size} bytes"
     print(f"{target}: {size} bytes")

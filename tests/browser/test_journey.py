@@ -13,13 +13,13 @@ from tests.browser.screens import Screens, mark, was_not_reloaded
 DID = "+14045550161"
 CUSTOMER = "+12015550147"
 LADDER = ["Queued", "Sending", "Accepted", "Sent", "Delivered"]
-# Every word of state that an outgoing bubble ever showed on this page.
+# Every word of state that the bubble with the watched text ever shows.
 LISTENER = """() => {
-  window.seenStates = [];
   const look = () => {
-    for (const word of document.querySelectorAll("#entries .msg.out:last-of-type .state")) {
-      const text = word.textContent.trim();
-      if (window.seenStates.at(-1) !== text) window.seenStates.push(text);
+    for (const bubble of document.querySelectorAll("#entries .msg.out")) {
+      const word = bubble.querySelector(".state")?.textContent.trim();
+      if (!bubble.textContent.includes(window.watchedText) || window.seenStates.at(-1) === word) continue;
+      window.seenStates.push(word);
     }
   };
   new MutationObserver(look).observe(document.body, { childList: true, subtree: true, characterData: true });
@@ -33,9 +33,10 @@ def test_the_main_job(screens: Screens, portal: Portal, tmp_path: Path) -> None:
     give_to_sales(screens, dialer)
     see_the_trail(screens)
     agent = start_talking(screens, files.picture(tmp_path / "offer.png"))
-    watch_a_bubble_climb(agent)
+    texts = ["Here is the offer we spoke about.", *watch_bubbles_climb(agent)]
     second = half_a_text_elsewhere(screens)
-    handset = answer(screens, agent, second, files.picture(tmp_path / "house.png", colour="#8f4f2f"))
+    handset = read_on_the_handset(screens, texts)
+    answer(screens, agent, second, handset, files.picture(tmp_path / "house.png", colour="#8f4f2f"))
     stop_and_start(screens, agent, handset)
     count_what_the_carrier_took(portal, handset)
 
@@ -144,18 +145,31 @@ def start_talking(screens: Screens, picture: Path) -> Page:
     return agent
 
 
-def watch_a_bubble_climb(agent: Page) -> None:
+def watch_bubbles_climb(agent: Page) -> list[str]:
+    """Each climbs from queued to delivered, and sent is seen on the way. Returns the texts.
+
+    The sandbox's receipts overtake each other one time in three, and then nobody ever sees that text as sent.
+    """
     agent.evaluate(LISTENER)
-    agent.get_by_label("Text", exact=True).fill("It holds until Friday.")
-    agent.keyboard.press("Enter")
-    bubbles = agent.locator(".msg.out")
-    expect(bubbles).to_have_count(2)
-    expect(bubbles.last.locator(".state")).to_have_text("Delivered")
-    seen = [word for word in agent.evaluate("window.seenStates") if word in LADDER]
-    steps = [LADDER.index(word) for word in seen[seen.index("Queued") :]]
-    assert steps == sorted(set(steps)), seen
-    assert {"Queued", "Sent", "Delivered"} <= set(seen)
+    texts: list[str] = []
+    seen: set[str] = set()
+    while not set(LADDER) - {"Sending", "Accepted"} <= seen and len(texts) < 8:
+        texts.append(f"It holds until Friday, {len(texts) + 9} o'clock.")
+        seen |= set(watch_a_bubble_climb(agent, texts[-1]))
+    assert {"Queued", "Sent", "Delivered"} <= seen
     assert was_not_reloaded(agent)
+    return texts
+
+
+def watch_a_bubble_climb(agent: Page, text: str) -> list[str]:
+    agent.evaluate("text => { window.watchedText = text; window.seenStates = []; }", text)
+    agent.get_by_label("Text", exact=True).fill(text)
+    agent.keyboard.press("Enter")
+    expect(agent.locator(".msg.out", has_text=text).locator(".state")).to_have_text("Delivered")
+    seen: list[str] = agent.evaluate("window.seenStates")
+    steps = [LADDER.index(word) for word in seen]
+    assert steps == sorted(set(steps)), seen
+    return seen
 
 
 def half_a_text_elsewhere(screens: Screens) -> Page:
@@ -180,12 +194,17 @@ def typing(page: Page) -> dict[str, object]:
     return found
 
 
-def answer(screens: Screens, agent: Page, second: Page, picture: Path) -> Page:
+def read_on_the_handset(screens: Screens, texts: list[str]) -> Page:
     handset = screens.handset(CUSTOMER, DID)
     theirs = handset.locator(".theirs")
-    expect(theirs.locator(".words")).to_have_text(["Here is the offer we spoke about.", "It holds until Friday."])
+    expect(theirs.locator(".words")).to_have_text(texts)
     expect(theirs.first.locator("img")).to_have_js_property("complete", True)
     assert theirs.first.locator("img").evaluate("image => image.naturalWidth") > 0
+    return handset
+
+
+def answer(screens: Screens, agent: Page, second: Page, handset: Page, picture: Path) -> None:
+    """In the open thread of one agent and the list of another, who goes on typing."""
     before = typing(second)
     handset.get_by_label("Text", exact=True).fill("Thanks! This is my house.")
     handset.locator("#handset-picture").set_input_files(picture)
@@ -209,7 +228,6 @@ def answer(screens: Screens, agent: Page, second: Page, picture: Path) -> Page:
     screens.check("agent1", agent)
     screens.check("agent2", second)
     screens.check_focus("agent1", agent)
-    return handset
 
 
 def stop_and_start(screens: Screens, agent: Page, handset: Page) -> None:
