@@ -18,6 +18,7 @@ from trunks.carriers.events import Reason
 
 LONGEST_ID = 100  # as long as the columns that keep them: a longer one would be refused by the database
 LONGEST_PAUSE = 3600.0
+MOST_MONEY = Decimal("99999.99999")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -75,15 +76,15 @@ def as_count(value: Any, most: int = 1_000_000_000) -> int | None:
 
 
 def as_money(value: Any) -> Decimal | None:
-    """An amount, given as a string or a number, below a million."""
+    """An amount, given as a string or a number, that the columns of costs can hold: five digits before the point."""
     if isinstance(value, bool) or not isinstance(value, str | int | float) or len(str(value)) > 30:
         return None
     try:
         amount = Decimal(str(value))
     except InvalidOperation:
         return None
-    sane = amount.is_finite() and -12 <= amount.adjusted() < 6  # compared as a number, 1e999999999 would overflow
-    return amount if sane else None
+    sane = amount.is_finite() and -12 <= amount.adjusted() < 5  # compared as a number, 1e999999999 would overflow
+    return amount if sane and abs(amount) <= MOST_MONEY else None
 
 
 def as_time(value: Any) -> datetime | None:
