@@ -26,7 +26,7 @@ class Configuration:
         self.env = environ.Env()
         self.data_dir = Path(os.environ.get("PORTAL_DATA_DIR") or base_dir / "var").resolve()
         if not os.environ.get("DATABASE_URL"):
-            self.data_dir.mkdir(parents=True, exist_ok=True)
+            self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # what people wrote is nobody else's
             environ.Env.read_env(str(_ensure_keys(self.data_dir / "secrets.env")))
         running = self.data_dir / "running.env"  # where an `up` of this moment listens (portal.running.addresses)
         if running.exists():
