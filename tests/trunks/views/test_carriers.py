@@ -98,3 +98,11 @@ def test_a_list_that_cannot_be_had_is_said(house: House) -> None:
     (message,) = get_messages(answer.wsgi_request)
     assert str(message).startswith("Sandbox could not be reached at 127.0.0.1: ")
     assert answer["Location"] == "/north/carriers/"
+
+
+def test_the_end_of_a_secret_is_shown_as_text(house: House) -> None:
+    account = make_account(house.organization)
+    account.values = account.values | {"api_key": "0123456789<!--"}
+    account.save()
+    page = sign_in(house.dialer_admin).get(f"/north/carriers/{account.pk}/").content.decode()
+    assert "Stored: ••••&lt;!--. Leave empty to keep it." in page
