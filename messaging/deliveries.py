@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from messaging import health, inbound, receipts
+from messaging import health, inbound, news, receipts
 from messaging.models import Delivery
 from messaging.receipts import Heard
 from messaging.webhooks import events_of
@@ -71,8 +71,8 @@ def _work(batch: Sequence[Delivery]) -> None:
                 others.append((delivery, event))
     for account, heard in statuses.items():
         receipts.apply(account, heard)
-    for delivery, event in others:
-        _take(delivery, event)
+    threads = {thread for delivery, event in others if (thread := _take(delivery, event)) is not None}
+    news.changed(threads)
     Delivery.objects.filter(pk__among=[delivery.pk for delivery in batch]).update(processed_at=timezone.now())
     accounts = CarrierAccount.objects.filter(pk__in={delivery.account_id for delivery in batch})
     accounts.update(last_heard_at=timezone.now())
@@ -97,10 +97,11 @@ def _count_unknown(delivery: Delivery, words: list[str]) -> None:
     Delivery.objects.filter(pk=delivery.pk).update(error=f"{health.UNKNOWN_WORDS}{', '.join(words)}"[:300])
 
 
-def _take(delivery: Delivery, event: Event) -> None:
+def _take(delivery: Delivery, event: Event) -> int | None:
+    """The thread that a customer's text went into."""
     # Opt-outs that a carrier reports were heard at the door, before it was answered.
-    if isinstance(event, InboundMessage):
-        inbound.receive(delivery.account, event)
+    message = inbound.receive_quietly(delivery.account, event) if isinstance(event, InboundMessage) else None
+    return message.conversation_id if message else None
 
 
 @transaction.atomic

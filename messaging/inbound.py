@@ -97,9 +97,17 @@ def note_wish(organization_id: int, number: str, opt_out: OptOut) -> None:
 # --- After the carrier is answered ---
 
 
-@transaction.atomic
 def receive(account: CarrierAccount, event: InboundMessage) -> Message | None:
     """Put a customer's text into its thread, once. None when its DID is unknown (then it is parked) or it was here."""
+    with transaction.atomic():
+        message = receive_quietly(account, event)
+        if message is not None:
+            news.changed([message.conversation_id])
+    return message
+
+
+def receive_quietly(account: CarrierAccount, event: InboundMessage) -> Message | None:
+    """`receive` for a batch, whose caller holds the transaction and tells the screens of all its threads at once."""
     did = Did.objects.current().filter(organization=account.organization_id, number=event.to_number).first()
     if did is None:
         park(account, event)
@@ -122,8 +130,12 @@ def receive(account: CarrierAccount, event: InboundMessage) -> Message | None:
 
 def thread_for(did: Did, number: str) -> Conversation:
     """The one thread of a DID and a number."""
+    threads = Conversation.objects.select_related("did__account", "organization")
+    known = threads.filter(did=did, number=number).first()
+    if known is not None:
+        return known
     contact, _ = Contact.objects.get_or_create(organization_id=did.organization_id, number=number)
-    conversation, _ = Conversation.objects.select_related("did__account", "organization").get_or_create(
+    conversation, _ = threads.get_or_create(
         did=did,
         number=number,
         defaults={"organization_id": did.organization_id, "contact": contact, "team_id": did.team_id},
@@ -156,7 +168,6 @@ def _show(conversation: Conversation, message: Message) -> None:
         waiting_since=Coalesce("waiting_since", Value(message.created_at)),
         state=Conversation.State.OPEN,
     )
-    news.changed([conversation.pk])
 
 
 def park(account: CarrierAccount, event: InboundMessage) -> None:

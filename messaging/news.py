@@ -24,13 +24,16 @@ def tell(message_ids: Iterable[int]) -> None:
 
 def changed(conversation_ids: Iterable[int]) -> None:
     """These threads show something new."""
+    ids = set(conversation_ids)
+    if not ids:
+        return
     by_team: dict[tuple[int, int | None], list[int]] = defaultdict(list)
-    rows = Conversation.objects.filter(pk__among=set(conversation_ids))
+    rows = Conversation.objects.filter(pk__among=ids)
     for organization_id, team_id, pk in rows.values_list("organization_id", "team_id", "pk"):
         by_team[organization_id, team_id].append(pk)
     live.publish_all(
-        (organization_id, live.team(team_id), kind, sorted(ids))
-        for (organization_id, team_id), ids in by_team.items()
+        (organization_id, live.team(team_id), kind, sorted(pks))
+        for (organization_id, team_id), pks in by_team.items()
         for kind in (THREAD, INBOX)
     )
 

@@ -33,9 +33,7 @@ def hook(request: HttpRequest, kind: str, account_id: uuid.UUID) -> HttpResponse
     body = _bounded_body(request)
     if body is None:
         return _answer(413, "Too large.")
-    account = (
-        CarrierAccount.objects.select_related("organization").filter(pk=account_id, kind=kind, is_active=True).first()
-    )
+    account = _account(kind, account_id)
     if account is None:
         return _answer(404, "No such account.")
     carrier = carriers.get(kind)
@@ -47,6 +45,14 @@ def hook(request: HttpRequest, kind: str, account_id: uuid.UUID) -> HttpResponse
         return _answer(400 if error.missing else 401, "The signature does not prove who sent this.")
     take(account, carrier, webhook)
     return _answer(200, "ok")
+
+
+def _account(kind: str, account_id: uuid.UUID) -> CarrierAccount | None:
+    """The account of the address, while it is active. Plain SQL: composing the query costs more than all the rest."""
+    table = CarrierAccount._meta.db_table
+    statement = f"SELECT * FROM {table} WHERE id = %s AND kind = %s AND is_active"  # noqa: S608 - the model's own name
+    key = CarrierAccount._meta.pk.get_db_prep_value(account_id, connection)
+    return next(iter(CarrierAccount.objects.raw(statement, [key, kind])), None)
 
 
 def _answer(status: int, text: str) -> HttpResponse:
