@@ -12,6 +12,7 @@ from trunks import accounts, carriers
 # A lane that was idle may catch up a tenth of a second: enough for a fast lane to be fed in batches, one text at most
 # for a lane of ten a second or slower, so that in any 10 s at most 10 x rate + 1 leave.
 CATCH_UP_SECONDS = 0.1
+KEEP_RHYTHM_SECONDS = 0.05
 PAUSE_SECONDS = (2, 5, 15, 30, 60)
 
 
@@ -42,8 +43,10 @@ def take_slots(lane: Lane, now: datetime, count: int) -> None:
 
 
 def _first_slot(lane: Lane, now: datetime, rate: float) -> datetime:
-    if (now - lane.next_slot_at).total_seconds() < 1 / rate:
-        return lane.next_slot_at  # a little late is no reason to slow down
+    # A little late is no reason to slow down; later than that, the next text would follow too closely on this one
+    # by the carrier's clock, which also sees what the wire adds.
+    if (now - lane.next_slot_at).total_seconds() < min(max(0.25 / rate, KEEP_RHYTHM_SECONDS), 1 / rate):
+        return lane.next_slot_at
     return max(lane.next_slot_at, now - timedelta(seconds=max(CATCH_UP_SECONDS - 1 / rate, 0)))
 
 

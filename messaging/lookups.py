@@ -54,12 +54,16 @@ def look_up(attempt_id: int) -> None:
 
 @transaction.atomic
 def settle(attempt: Attempt, found: LookUp) -> None:
-    """What the carrier knows, as receipts; what it surely never took may be sent again while it is worth it."""
+    """What the carrier knows, as receipts; what it surely never took may be sent again while it is worth it.
+
+    `attempt.look_ups`: how often the carrier was asked before this time.
+    """
     if found.updates:
         reference = references.make(attempt.pk)
         updates = [(replace(update, reference=reference), None) for update in found.updates]
         receipts.apply(attempt.account, updates)
-    elif found.surely_absent:
+    elif found.surely_absent and attempt.look_ups:
+        # Believed when it is said twice, with time between: the first time the request may still have been on its way.
         _never_taken(attempt)
 
 
