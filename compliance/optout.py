@@ -36,7 +36,8 @@ def record_opt_out(
         by=by,
         why=why,
     )
-    suppression, _ = Suppression.objects.get_or_create(
+    # Held, or a START that has just lifted it and not yet committed would take this STOP along.
+    suppression, _ = Suppression.objects.select_for_update().get_or_create(
         organization=organization, number=number, scope=line.scope, defaults={"opt_out": line}
     )
     if by is not None:
