@@ -1,6 +1,7 @@
 """A person's wish, heard twice at once."""
 
 import threading
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -22,7 +23,7 @@ def waits_for_a_lock() -> bool:
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 def test_a_stop_that_meets_a_start_is_not_lost(house: House) -> None:
-    wish = {"organization": house.organization, "number": NUMBER, "source": OptOut.Source.TEXT}
+    wish: Any = {"organization": house.organization, "number": NUMBER, "source": OptOut.Source.TEXT}
     optout.record_opt_out(**wish)
 
     def stop() -> None:
