@@ -17,6 +17,7 @@ P = ParamSpec("P")
 class Can(StrEnum):
     """What a view may ask for."""
 
+    ENTER = "enter"
     READ_THREADS = "read threads"
     TEXT = "text"
     MANAGE_THREADS = "assign and close threads of others"
@@ -29,13 +30,13 @@ class Can(StrEnum):
     SEE_AUDIT = "see the audit trail"
 
 
-_AGENT = {Can.READ_THREADS, Can.TEXT}
+_AGENT = {Can.ENTER, Can.READ_THREADS, Can.TEXT}
 _SUPERVISOR = _AGENT | {Can.MANAGE_THREADS, Can.MANAGE_OPT_OUTS, Can.SEE_DIDS}
 PERMISSIONS: dict[Role, frozenset[Can]] = {
     Role.AGENT: frozenset(_AGENT),
     Role.SUPERVISOR: frozenset(_SUPERVISOR),
-    Role.DIALER_ADMIN: frozenset({Can.SEE_DIDS, Can.MANAGE_DIDS, Can.MANAGE_CARRIERS, Can.SEE_HEALTH}),
-    Role.COMPLIANCE_ADMIN: frozenset({Can.READ_THREADS, Can.MANAGE_OPT_OUTS, Can.SEE_DIDS, Can.SEE_AUDIT}),
+    Role.DIALER_ADMIN: frozenset({Can.ENTER, Can.SEE_DIDS, Can.MANAGE_DIDS, Can.MANAGE_CARRIERS, Can.SEE_HEALTH}),
+    Role.COMPLIANCE_ADMIN: frozenset({Can.ENTER, Can.READ_THREADS, Can.MANAGE_OPT_OUTS, Can.SEE_DIDS, Can.SEE_AUDIT}),
     Role.OWNER: frozenset(Can),
 }
 

@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from portal.views import audit, invitations, me, people
+from portal.views import audit, home, invitations, me, people
 
 urlpatterns = [
     path("invitation/<str:token>/", invitations.accept, name="invitation"),
     path("me/", me.me, name="me"),
+    path("<slug:slug>/", home.start, name="start"),
     path("<slug:slug>/people/", people.index, name="people"),
     path("<slug:slug>/people/invite/", people.invite, name="people-invite"),
     path("<slug:slug>/people/invitations/<int:pk>/withdraw/", people.withdraw, name="invitation-withdraw"),
