@@ -91,6 +91,9 @@ def copy(attachment_id: int) -> None:
     if not taken.update(tries=F("tries") + 1, due_at=timezone.now() + step * 12):
         return  # another worker has it, or it is done
     attachment = Attachment.objects.select_related("message__account", "message").get(pk=attachment_id)
+    if attachment.tries > MAX_TRIES:  # each earlier try ended in a fault of ours; the log has it
+        _give_up(attachment, "The carrier's picture could not be taken in here.")
+        return
     try:
         answer = _fetch(attachment)
     except (NotSent, Unanswered) as error:
@@ -118,11 +121,15 @@ def _fetch(attachment: Attachment) -> HttpAnswer:
 
 def _later(attachment: Attachment, why: str) -> None:
     if attachment.tries >= MAX_TRIES:
-        _refuse(attachment, why)
-        news.changed([attachment.message.conversation_id])
+        _give_up(attachment, why)
         return
     due_at = timezone.now() + timedelta(seconds=RETRY_SECONDS[attachment.tries - 1])
     Attachment.objects.filter(pk=attachment.pk).update(due_at=due_at, why=why[:300])
+
+
+def _give_up(attachment: Attachment, why: str) -> None:
+    _refuse(attachment, why)
+    news.changed([attachment.message.conversation_id])
 
 
 def _refuse(attachment: Attachment, why: str) -> None:

@@ -129,3 +129,20 @@ def test_a_text_that_is_refused_leaves_nothing(desk: Desk) -> None:
     with pytest.raises(Exception, match="cannot send pictures"):
         out(desk)
     assert (Message.objects.count(), Attachment.objects.count()) == (0, 0)
+
+
+def test_a_picture_that_breaks_us_is_given_up(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    attachment = came_with(desk, served(desk, "/b.png", png()))
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(media.pictures, "prepare", broken)
+    for _ in range(media.MAX_TRIES):
+        Attachment.objects.update(due_at=timezone.now())
+        with pytest.raises(ZeroDivisionError):
+            media.copy(attachment.pk)
+    Attachment.objects.update(due_at=timezone.now())
+    media.copy(attachment.pk)
+    attachment.refresh_from_db()
+    assert (attachment.state, attachment.why) == ("refused", "The carrier's picture could not be taken in here.")
