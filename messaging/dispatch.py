@@ -5,7 +5,7 @@ appointment, and the tick finds what a lost ring left behind.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import structlog
@@ -26,6 +26,7 @@ from trunks.models import CarrierAccount
 log = structlog.get_logger(__name__)
 WORK_SECONDS = 2.0
 TASK = "messaging.dispatch_lane"
+Answer = Accepted | CarrierError | None  # None: the carrier may have the text
 
 
 def dispatch(lane_id: int) -> int:
@@ -55,46 +56,46 @@ def send(claim: Claim) -> int:
         return 0
     account = claim.lane.account
     carrier = carriers.get(account.kind)
-    answers = _hand_over(carrier, account, marked, write_by)
-    sent = [
-        Sent(
-            message_id=text.id,
-            attempt_id=attempt_id,
-            attempts_made=text.attempts_made + 1,
-            number=text.to_number,
-            from_number=text.from_number,
-            valid_until=text.valid_until,
-            answer=answer,
-        )
-        for (text, attempt_id), answer in zip(marked, answers, strict=True)
-    ]
-    _record(claim, sent)
+    for answers in _hand_over(carrier, account, marked, write_by):
+        _record(claim, [_sent(*marked[place], answer) for place, answer in answers])
     CarrierAccount.objects.filter(pk=account.pk).update(last_sent_at=timezone.now())
-    return len(sent)
+    return len(marked)
+
+
+def _sent(text: Text, attempt_id: int, answer: Answer) -> Sent:
+    return Sent(
+        message_id=text.id,
+        attempt_id=attempt_id,
+        attempts_made=text.attempts_made + 1,
+        number=text.to_number,
+        from_number=text.from_number,
+        valid_until=text.valid_until,
+        answer=answer,
+    )
 
 
 def _hand_over(
     carrier: Carrier, account: CarrierAccount, marked: Sequence[tuple[Text, int]], write_by: float
-) -> list[Accepted | CarrierError | None]:
-    """The carrier's answers in the order of the texts. A text that cannot be put in its words is refused by itself."""
+) -> Iterator[list[tuple[int, Answer]]]:
+    """The carrier's answers as they come, with the place of their text. One that it cannot put in words is refused."""
     values = accounts.as_carrier_account(account)
     links = media.links([text.id for text, _ in marked if text.has_media])
-    calls: list[HttpCall] = []
-    answers: list[Accepted | CarrierError | None] = [None] * len(marked)
-    places = []
+    calls: dict[int, HttpCall] = {}
+    unsaid: list[tuple[int, Answer]] = []
     for place, (text, attempt_id) in enumerate(marked):
         try:
             call = carrier.send_call(values, _outbound(text, attempt_id, links.get(text.id, ())))
             # One deadline for all carriers: leases and look-ups reckon with it.
-            calls.append(replace(call, timeout_seconds=settings.MESSAGING_SEND_TIMEOUT_SECONDS))
-            places.append(place)
+            calls[place] = replace(call, timeout_seconds=settings.MESSAGING_SEND_TIMEOUT_SECONDS)
         except CarrierError as error:
-            answers[place] = error
+            unsaid.append((place, error))
+    if unsaid:
+        yield unsaid
+    places = list(calls)
     hosts = accounts.credential_hosts(account)
-    heard = web.call_all(calls, hosts=hosts, in_flight=settings.MESSAGING_IN_FLIGHT, write_by=write_by)
-    for place, outcome in zip(places, heard, strict=True):
-        answers[place] = _read(carrier, outcome)
-    return answers
+    in_flight = settings.MESSAGING_IN_FLIGHT
+    for wave in web.call_in_waves(list(calls.values()), hosts=hosts, in_flight=in_flight, write_by=write_by):
+        yield [(places[place], _read(carrier, outcome)) for place, outcome in wave]
 
 
 def _outbound(text: Text, attempt_id: int, media_urls: tuple[str, ...]) -> OutboundText:
@@ -107,7 +108,7 @@ def _outbound(text: Text, attempt_id: int, media_urls: tuple[str, ...]) -> Outbo
     )
 
 
-def _read(carrier: Carrier, outcome: HttpAnswer | NotSent | Unanswered) -> Accepted | CarrierError | None:
+def _read(carrier: Carrier, outcome: HttpAnswer | NotSent | Unanswered) -> Answer:
     """What the outcome of a call means. None: the carrier may have the text."""
     if isinstance(outcome, Unanswered):
         return None

@@ -63,7 +63,9 @@ def _hear_carrier(account: CarrierAccount, event: OptOutNotice) -> None:
 def cancel_waiting(organization_id: int, number: str) -> None:
     """Nothing more leaves for this person; what is `sending` may arrive, and the thread names it."""
     waiting = Message.objects.filter(organization=organization_id, number=number, state__in=WAITING)
-    ids = list(waiting.exclude(purpose=Purpose.COMPLIANCE).values_list("pk", flat=True))
+    # In the order in which everybody locks messages.
+    rows = waiting.exclude(purpose=Purpose.COMPLIANCE).select_for_update().order_by("pk")
+    ids = list(rows.values_list("pk", flat=True))
     Message.objects.filter(pk__in=ids, state__in=WAITING).update(
         state=State.CANCELED,
         why="Canceled: the person opted out before it left.",

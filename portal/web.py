@@ -20,11 +20,12 @@ import threading
 import time
 import zlib
 from collections import Counter
-from collections.abc import Collection, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextvars import ContextVar
 from dataclasses import replace
 from functools import lru_cache
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
 
-__all__ = ["call", "call_all", "fetch", "is_public", "run", "start_all"]
+__all__ = ["call", "call_all", "call_in_waves", "fetch", "is_public", "run", "start_all"]
 
 T = TypeVar("T")
 Outcome = HttpAnswer | NotSent | Unanswered
@@ -262,6 +263,42 @@ def call_all(
         raise
 
 
+def call_in_waves(
+    requests: Sequence[HttpCall],
+    *,
+    hosts: Collection[str] | None,
+    in_flight: int,
+    write_by: float | None = None,
+    wave_seconds: float = 0.25,
+) -> Iterator[list[tuple[int, Outcome]]]:
+    """Make many calls as `call_all` does, and yield (place, outcome) pairs in waves as they come.
+
+    One call without an answer keeps nobody waiting: what has come within `wave_seconds` of a wave's first is told.
+    """
+    engine = _get_engine()
+    told: SimpleQueue[tuple[int, Outcome]] = SimpleQueue()
+    future = engine.submit(_all(engine.session, requests, hosts, in_flight, write_by, told.put))
+    future.add_done_callback(lambda ended: told.put((-1, NotSent("the end"))))  # also when it failed: nobody waits on
+    while (first := told.get())[0] >= 0:
+        yield list(_wave(first, told, time.monotonic() + wave_seconds))
+    future.result()
+
+
+def _wave(
+    first: tuple[int, Outcome], told: "SimpleQueue[tuple[int, Outcome]]", until: float
+) -> Iterator[tuple[int, Outcome]]:
+    yield first
+    while (left := until - time.monotonic()) > 0:
+        try:
+            one = told.get(timeout=left)
+        except Empty:
+            return
+        if one[0] < 0:
+            told.put(one)
+            return
+        yield one
+
+
 def run(steps: Steps[T], *, hosts: Collection[str] | None) -> T:
     """Make the calls that `steps` yields, one after another, and return its result."""
     try:
@@ -284,6 +321,7 @@ async def _all(
     hosts: Collection[str] | None,
     in_flight: int,
     write_by: float | None,
+    done: Callable[[tuple[int, Outcome]], None] | None = None,
 ) -> list[Outcome]:
     outcomes: list[Outcome] = [NotSent("not begun")] * len(requests)
     queue = iter(enumerate(requests))
@@ -292,6 +330,8 @@ async def _all(
     async def work(queue: Iterator[tuple[int, HttpCall]]) -> None:
         for place, request in queue:
             outcomes[place] = await _outcome(session, request, hosts, write_by)
+            if done:
+                done((place, outcomes[place]))
 
     await asyncio.gather(*(work(queue) for _ in range(min(in_flight, len(requests)))))
     _log_all(requests, outcomes, started)

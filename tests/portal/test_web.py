@@ -673,3 +673,19 @@ def test_errors_hold_no_address(serve):
     assert "s3cret" not in str(error.value)
     assert error.value.__cause__ is None
     assert error.value.__suppress_context__
+
+
+def test_waves_keep_nobody_waiting_for_a_silent_peer(serve: Callable[[Script], Peer]) -> None:
+    def silent(peer: Peer, conn: socket.socket) -> None:
+        peer.read(conn)
+        peer.stop.wait(5)
+
+    quick, slow = serve(answering()), serve(silent)
+    calls = [post(quick.url), post(slow.url, timeout_seconds=0.6), post(quick.url)]
+    waves = list(web.call_in_waves(calls, hosts=None, in_flight=3, wave_seconds=0.1))
+    assert [sorted(place for place, _ in wave) for wave in waves] == [[0, 2], [1]]
+    assert isinstance(waves[1][0][1], Unanswered)
+
+
+def test_no_calls_make_no_waves() -> None:
+    assert list(web.call_in_waves([], hosts=None, in_flight=3)) == []
