@@ -1,4 +1,4 @@
-"""How a thread is written: `{% load threads %}` for links in texts and for times as people say them."""
+"""How a thread is written: `{% load threads %}` for links in texts and for days as people say them."""
 
 import re
 from datetime import date, datetime, timedelta
@@ -35,17 +35,6 @@ def linked(text: str) -> SafeString:
 
 
 @register.filter
-def when(at: datetime | None) -> str:
-    """`2:05 PM` today, `Mar 2` this year, `Mar 2, 2025` before."""
-    if at is None:
-        return ""
-    local, today = timezone.localtime(at), timezone.localdate()
-    if local.date() == today:
-        return date_format(local, "g:i A")
-    return date_format(local, "M j" if local.year == today.year else "M j, Y")
-
-
-@register.filter
 def day_name(at: datetime) -> str:
     """`Today`, `Yesterday`, `Monday, March 2`; with the year when it is another one."""
     day: date = timezone.localdate(at)
@@ -71,9 +60,9 @@ WAITS_LONG = timedelta(minutes=30)
 
 @register.filter
 def waiting(since: datetime) -> Look:
-    """How long the customer has waited: `4 min`, `3 h`, `2 d`; a warning from half an hour on."""
+    """How long the customer has waited: `now`, `4 min`, `3 h`, `2 d`; a warning from half an hour on."""
     waited = max(timezone.now() - since, timedelta())
     minutes = int(waited.total_seconds()) // 60
     hours = f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} d"
-    word = f"{minutes} min" if minutes < 60 else hours
+    word = "now" if minutes < 1 else f"{minutes} min" if minutes < 60 else hours
     return Look("warning", "clock-alert", word) if waited >= WAITS_LONG else Look("waiting", "clock", word)

@@ -1,10 +1,14 @@
-"""For templates: `{% load ui %}` gives icons, states, initials, numbers, and links that keep the filters."""
+"""For templates: `{% load ui %}` gives icons, states, initials, numbers, times, and links that keep the filters."""
 
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from django import template
+from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.template import Context
+from django.utils import timezone
+from django.utils.dateformat import format as date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from lucide.templatetags.lucide import lucide
@@ -38,6 +42,49 @@ def initials(name: object) -> str:
     """`Mary Ann Lee` -> `ML`; empty when there is no letter, as in a telephone number."""
     letters = [word[0].upper() for word in str(name).split() if word[0].isalpha()]
     return "".join(letters[:1] + letters[1:][-1:])
+
+
+# Times are written in one way on every page: the twelve hours of American call centers, the year only when it is
+# another one. Filters take what the template engine has brought to the reader's zone.
+CLOCK, SECONDS = "g:i A", "g:i:s A"
+
+
+@register.filter(expects_localtime=True)
+def clock(at: datetime) -> str:
+    """`2:05 PM`"""
+    return date_format(at, CLOCK)
+
+
+@register.filter(expects_localtime=True)
+def day(at: datetime) -> str:
+    """`Mar 2` this year, `Mar 2, 2025` in others."""
+    return date_format(at, "M j" if at.year == timezone.localdate().year else "M j, Y")
+
+
+@register.filter(expects_localtime=True)
+def when(at: datetime | None) -> str:
+    """For lists: `2:05 PM` today, else the day."""
+    if at is None:
+        return ""
+    return clock(at) if at.date() == timezone.localdate() else day(at)
+
+
+@register.simple_tag
+def moment(at: datetime, seconds: bool = False) -> SafeString:
+    """A `<time>` of day and clock: `Mar 2, 2:05 PM`; with seconds where an order of events is to be proven."""
+    local = timezone.localtime(at)
+    words = f"{day(local)}, {date_format(local, SECONDS if seconds else CLOCK)}"
+    return format_html('<time datetime="{}">{}</time>', local.isoformat(), words)
+
+
+@register.simple_tag
+def ago(at: datetime | None) -> SafeString:
+    """A `<time>` of how long since, for signs of life; the moment itself is its title. `Never` when there is none."""
+    if at is None:
+        return SafeString('<span class="faint">Never</span>')
+    local = timezone.localtime(at)
+    title = f"{day(local)}, {date_format(local, SECONDS)}"
+    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), title, naturaltime(at))
 
 
 BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))

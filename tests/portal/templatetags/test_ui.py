@@ -1,8 +1,11 @@
+import zoneinfo
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.http import QueryDict
 from django.template import Context, Template
+from django.utils import timezone
 from lucide import IconDoesNotExist
 
 from portal.templatetags import ui
@@ -62,3 +65,61 @@ def test_page_links_keep_the_filters(rf: Any) -> None:
 
 def test_numbers_are_written_as_people_write_them() -> None:
     assert Template('{% load ui %}{{ "+13125550100"|phone }}').render(Context()) == "(312) 555-0100"
+
+
+NOON = datetime(2026, 3, 2, 18, 5, 9, tzinfo=UTC)  # five past noon in Chicago
+
+
+@pytest.fixture
+def chicago(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The reader sits in Chicago, and it is one o'clock on that day."""
+    monkeypatch.setattr(timezone, "now", lambda: datetime(2026, 3, 2, 19, 0, tzinfo=UTC))
+    with timezone.override(zoneinfo.ZoneInfo("America/Chicago")):
+        yield
+
+
+@pytest.mark.usefixtures("chicago")
+@pytest.mark.parametrize(
+    ("at", "clock", "day", "when", "moment", "proof"),
+    [
+        (NOON, "12:05 PM", "Mar 2", "12:05 PM", "Mar 2, 12:05 PM", "Mar 2, 12:05:09 PM"),
+        (
+            datetime(2026, 3, 2, 5, 59, tzinfo=UTC),
+            "11:59 PM",
+            "Mar 1",
+            "Mar 1",
+            "Mar 1, 11:59 PM",
+            "Mar 1, 11:59:00 PM",
+        ),
+        (
+            datetime(2026, 1, 1, 5, 59, tzinfo=UTC),
+            "11:59 PM",
+            "Dec 31, 2025",
+            "Dec 31, 2025",
+            "Dec 31, 2025, 11:59 PM",
+            "Dec 31, 2025, 11:59:00 PM",
+        ),
+    ],
+)
+def test_times_are_the_reader_s_and_name_another_year(
+    at: datetime, clock: str, day: str, when: str, moment: str, proof: str
+) -> None:
+    template = Template(
+        "{% load ui %}{{ at|clock }}; {{ at|day }}; {{ at|when }}; {% moment at %}; {% moment at seconds=True %}"
+    )
+    written = template.render(Context({"at": at})).split("; ")
+    iso = timezone.localtime(at).isoformat()
+    assert written == [
+        clock, day, when, f'<time datetime="{iso}">{moment}</time>', f'<time datetime="{iso}">{proof}</time>'
+    ]  # fmt: skip
+
+
+def test_a_sign_of_life_says_how_long_since() -> None:
+    template = Template("{% load ui %}{% ago at %}")
+    with timezone.override(zoneinfo.ZoneInfo("America/Chicago")):
+        long_since = template.render(Context({"at": datetime(2020, 3, 2, 18, 5, 9, tzinfo=UTC)}))
+    assert long_since.startswith('<time datetime="2020-03-02T12:05:09-06:00" title="Mar 2, 2020, 12:05:09 PM">')
+    assert template.render(Context({"at": timezone.now() - timedelta(minutes=54)})).endswith(
+        ">54\xa0minutes ago</time>"
+    )
+    assert template.render(Context({"at": None})) == '<span class="faint">Never</span>'

@@ -1,0 +1,25 @@
+"""How the inbox words what a customer waits for."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from messaging.templatetags.threads import waiting
+
+
+@pytest.mark.parametrize(
+    ("waited", "word", "meaning"),
+    [
+        (timedelta(seconds=-5), "now", "waiting"),
+        (timedelta(seconds=59), "now", "waiting"),
+        (timedelta(seconds=61), "1 min", "waiting"),
+        (timedelta(minutes=29, seconds=30), "29 min", "waiting"),
+        (timedelta(minutes=31), "31 min", "warning"),
+        (timedelta(hours=47, minutes=30), "47 h", "warning"),
+        (timedelta(hours=49), "2 d", "warning"),
+    ],
+)
+def test_how_long_a_customer_waits(waited: timedelta, word: str, meaning: str) -> None:
+    look = waiting(timezone.now() - waited)
+    assert (look.word, look.meaning) == (word, meaning)
