@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
 
-__all__ = ["call", "call_all", "call_in_waves", "fetch", "is_public", "run", "start_all"]
+__all__ = ["call", "call_in_waves", "fetch", "is_public", "run"]
 
 T = TypeVar("T")
 Outcome = HttpAnswer | NotSent | Unanswered
@@ -240,29 +240,6 @@ def call(request: HttpCall, *, hosts: Collection[str] | None) -> HttpAnswer:
     raise outcome
 
 
-def start_all(
-    requests: Sequence[HttpCall], *, hosts: Collection[str] | None, in_flight: int, write_by: float | None = None
-) -> "Future[list[Outcome]]":
-    """Begin many calls, `in_flight` at once, and return at once; the future holds their outcomes in order.
-
-    write_by: a time of `time.monotonic()`; calls whose turn to be written comes later are NotSent.
-    """
-    engine = _get_engine()
-    return engine.submit(_all(engine.session, requests, hosts, in_flight, write_by))
-
-
-def call_all(
-    requests: Sequence[HttpCall], *, hosts: Collection[str] | None, in_flight: int, write_by: float | None = None
-) -> list[Outcome]:
-    """Make many calls, `in_flight` at once, and wait for all; the outcomes are in order and none is raised."""
-    future = start_all(requests, hosts=hosts, in_flight=in_flight, write_by=write_by)
-    try:
-        return future.result()
-    except BaseException:
-        future.cancel()
-        raise
-
-
 def call_in_waves(
     requests: Sequence[HttpCall],
     *,
@@ -271,9 +248,10 @@ def call_in_waves(
     write_by: float | None = None,
     wave_seconds: float = 0.25,
 ) -> Iterator[list[tuple[int, Outcome]]]:
-    """Make many calls as `call_all` does, and yield (place, outcome) pairs in waves as they come.
+    """Make many calls, `in_flight` at once, and yield (place, outcome) pairs in waves as they come; none is raised.
 
     One call without an answer keeps nobody waiting: what has come within `wave_seconds` of a wave's first is told.
+    write_by: a time of `time.monotonic()`; calls whose turn to be written comes later are NotSent.
     """
     engine = _get_engine()
     told: SimpleQueue[tuple[int, Outcome]] = SimpleQueue()

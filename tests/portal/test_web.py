@@ -121,6 +121,12 @@ def post(url: str, **kwargs: object) -> HttpCall:
     return HttpCall(method="POST", url=url, body=b'{"a":1}', **{"timeout_seconds": 5.0, **kwargs})  # type: ignore[arg-type]
 
 
+def call_all(calls: list[HttpCall], **words: object) -> list[object]:
+    """The outcomes in the order of the calls."""
+    told = dict(one for wave in web.call_in_waves(calls, **words) for one in wave)  # type: ignore[arg-type]
+    return [told[place] for place in range(len(calls))]
+
+
 def get(url: str, **kwargs: object) -> HttpCall:
     return HttpCall(method="GET", url=url, **{"timeout_seconds": 5.0, **kwargs})  # type: ignore[arg-type]
 
@@ -232,11 +238,11 @@ def test_tls_that_fails_before_the_request(serve):
 def test_too_late_to_write(serve):
     peer = serve(answering())
     assert web.call(post(peer.url), hosts=None).status == 200
-    late, later = web.call_all([post(peer.url)] * 2, hosts=None, in_flight=1, write_by=time.monotonic() - 0.001)
+    late, later = call_all([post(peer.url)] * 2, hosts=None, in_flight=1, write_by=time.monotonic() - 0.001)
     assert (str(late), str(later)) == ("too late: the time to write this request had passed",) * 2
     assert isinstance(late, NotSent)
     assert isinstance(later, NotSent)
-    assert web.call_all([post(peer.url)], hosts=None, in_flight=1, write_by=time.monotonic() + 5) == [
+    assert call_all([post(peer.url)], hosts=None, in_flight=1, write_by=time.monotonic() + 5) == [
         HttpAnswer(status=200, headers={"content-length": "2"}, body=b"ok")
     ]
     assert (len(peer.requests), peer.connections) == (2, 1)
@@ -387,7 +393,7 @@ def test_outcomes_keep_their_order(serve):
     peer = serve(echo)
     requests = [post(f"{peer.url}/{number}") for number in range(20)]
     requests[7] = post("http://10.0.0.1/7")
-    outcomes = web.call_all(requests, hosts=None, in_flight=5)
+    outcomes = call_all(requests, hosts=None, in_flight=5)
     assert [type(outcomes[3]), type(outcomes[7])] == [Unanswered, NotSent]
     rest = [number for number in range(20) if number not in (3, 7)]
     assert [outcomes[number].body for number in rest] == [str(number).encode() for number in rest]
@@ -411,29 +417,14 @@ def test_no_more_than_asked_are_in_flight(serve):
             conn.sendall(OK)
 
     peer = serve(count)
-    outcomes = web.call_all([post(peer.url)] * 12, hosts=None, in_flight=4)
+    outcomes = call_all([post(peer.url)] * 12, hosts=None, in_flight=4)
     assert [outcome.status for outcome in outcomes] == [200] * 12
     assert max(seen) == 4
     assert peer.connections == 4
 
 
 def test_no_calls_no_outcomes():
-    assert web.call_all([], hosts=None, in_flight=10) == []
-
-
-def test_start_all_does_not_wait(serve):
-    go = threading.Event()
-
-    def on_word(peer: Peer, conn: socket.socket) -> None:
-        peer.read(conn)
-        go.wait(5)
-        conn.sendall(OK)
-
-    peer = serve(on_word)
-    future = web.start_all([post(peer.url)], hosts=None, in_flight=1)
-    assert not future.done()
-    go.set()
-    assert [outcome.status for outcome in future.result(5)] == [200]
+    assert call_all([], hosts=None, in_flight=10) == []
 
 
 def test_threads_share_one_loop(serve):
@@ -649,7 +640,7 @@ def test_the_log_names_host_and_status_and_no_secret(serve):
     request = post(peer.url + "/accounts/AC1?token=s3cret", headers={"Authorization": "Bearer s3cret"})
     with capture_logs() as lines:
         web.call(request, hosts=None)
-        web.call_all([request, request, get("http://10.0.0.1/?token=s3cret")], hosts=None, in_flight=2)
+        call_all([request, request, get("http://10.0.0.1/?token=s3cret")], hosts=None, in_flight=2)
     for line in lines:
         assert isinstance(line.pop("milliseconds"), int)
     assert lines == [
