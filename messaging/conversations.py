@@ -118,7 +118,8 @@ def assign(*, conversation: Conversation, to: Membership | None, by: Membership)
         )
     conversation.assignee = to
     conversation.save(update_fields=["assignee"])
-    _tell(conversation, "assigned", _assigned_words(to, by), by=by, to=to.pk if to else None)
+    data = {"to": to.pk if to else None, "given_to": str(to or "nobody")}
+    _tell(conversation, "assigned", _assigned_words(to, by), by=by, **data)
     return True
 
 

@@ -82,6 +82,7 @@ def assign(dids: Iterable[Did], *, team: Team | None, agent: Membership | None, 
         subject=f"{len(changed)} DIDs to {agent or team or 'nobody'}" if len(changed) > 1 else changed[0].number,
         team=key(team),
         agent=key(agent),
+        given_to=str(agent or team or "nobody"),
         before=before,
     )
 

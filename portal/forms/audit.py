@@ -12,8 +12,9 @@ from portal.models import AuditEvent, Organization, User
 SUBJECTS = (
     ("", "Everything"),
     ("portal.", "People and teams"),
-    ("trunks.did.", "DIDs"),
-    ("trunks.account.", "Carriers"),
+    ("trunks.did", "DIDs"),
+    ("trunks.trunk.", "Trunks"),
+    ("trunks.carrier.", "Carriers"),
     ("compliance.", "Opt-outs and registrations"),
     ("messaging.", "Conversations"),
 )

@@ -14,6 +14,7 @@ from portal.access import Can, MemberRequest, needs
 from portal.forms.audit import AuditFilter
 from portal.htmx import render
 from portal.models import AuditEvent, Organization
+from portal.views.audit_words import tell
 
 PAGE = 50
 
@@ -27,7 +28,8 @@ def index(request: MemberRequest) -> HttpResponseBase:
     if before.isdecimal():
         events = events.filter(pk__lt=int(before[:18]))
     rows = list(events[: PAGE + 1])
-    context = {"form": form, "events": rows[:PAGE], "older": rows[PAGE - 1].pk if len(rows) > PAGE else None}
+    older = rows[PAGE - 1].pk if len(rows) > PAGE else None
+    context = {"form": form, "told": [tell(event) for event in rows[:PAGE]], "older": older}
     return render(request, "portal/audit.html", context)
 
 

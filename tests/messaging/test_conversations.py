@@ -108,7 +108,7 @@ def test_a_supervisor_hands_a_thread_to_an_agent(house: House, thread: Conversat
     assert note.text == "supervisor@north.example assigned this to agent@north.example"
     event = AuditEvent.objects.get()
     assert (event.action, event.by) == ("messaging.thread.assigned", house.supervisor.user)
-    assert event.data == {"conversation": thread.pk, "to": house.agent.pk}
+    assert event.data == {"conversation": thread.pk, "to": house.agent.pk, "given_to": "agent@north.example"}
     team = f"team:{house.sales.pk}"
     assert published() == [(team, "thread", [thread.pk]), (team, "inbox", [thread.pk])]
 

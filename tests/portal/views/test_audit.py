@@ -19,22 +19,22 @@ def browser(house: House, other_house: House) -> Client:
     audit.record("portal.team.added", organization=other_house.organization, by=other_house.owner.user, subject="South")
     for number in range(PAGE + 5):
         audit.record(
-            "trunks.did.assigned", organization=house.organization, by=house.owner.user, subject=f"n{number:03}"
+            "trunks.did.retired", organization=house.organization, by=house.owner.user, subject=f"n{number:03}"
         )
     audit.record("portal.team.added", organization=house.organization, by=house.agent.user, subject="Nights", size=3)
     return sign_in(house.compliance_admin)
 
 
 def subjects(browser: Client, query: str = "") -> list[str]:
-    return [event.subject for event in browser.get(f"/north/audit/{query}").context["events"]]
+    return [one.event.subject for one in browser.get(f"/north/audit/{query}").context["told"]]
 
 
 def test_newest_first_in_pages_that_news_does_not_shift(browser: Client, house: House) -> None:
     first = browser.get("/north/audit/")
     assert subjects(browser)[:2] == ["Nights", "n054"]
-    assert len(first.context["events"]) == PAGE
+    assert len(first.context["told"]) == PAGE
     older = first.context["older"]
-    audit.record("trunks.did.assigned", organization=house.organization, by=None, subject="newer")
+    audit.record("trunks.did.retired", organization=house.organization, by=None, subject="newer")
     assert subjects(browser, f"?before={older}") == ["n005", "n004", "n003", "n002", "n001", "n000"]
     assert f"?before={older}" in first.content.decode()
 
@@ -90,3 +90,20 @@ def test_a_spreadsheet_runs_nothing(browser: Client, house: House, subject: str,
 def test_the_page_costs_the_same_for_many(browser: Client, django_assert_max_num_queries: object) -> None:
     with django_assert_max_num_queries(6):  # type: ignore[operator]
         browser.get("/north/audit/")
+
+
+def test_the_page_speaks_in_sentences_and_keeps_the_code_behind(browser: Client, house: House) -> None:
+    audit.record(
+        "trunks.dids.assigned",
+        organization=house.organization,
+        by=house.owner.user,
+        subject="+13125550100",
+        team=house.sales.pk,
+        given_to="Sales",
+    )
+    answer = browser.get("/north/audit/")
+    told = answer.context["told"][0]
+    assert (told.sentence, told.aside) == ("Assigned (312) 555-0100", "To Sales")
+    page = answer.content.decode()
+    assert page.count('<details class="told">') == PAGE
+    assert '<code class="mono">trunks.dids.assigned</code>' in page
