@@ -24,6 +24,16 @@ PREVIEW = outbound.PREVIEW
 # --- Before the carrier is answered ---
 
 
+def wishes(events: Iterable[Event]) -> list[Event]:
+    """Those that may change whether a person is texted."""
+    acts = (Kind.STOP, Kind.START)
+    return [
+        event
+        for event in events
+        if isinstance(event, OptOutNotice) or (isinstance(event, InboundMessage) and classify(event.body).kind in acts)
+    ]
+
+
 def hear_wishes(account: CarrierAccount, events: Iterable[Event]) -> None:
     """Apply STOP and START in the transaction that stores the webhook, also when the DID is unknown."""
     for event in events:

@@ -82,18 +82,30 @@ def _webhook(request: HttpRequest, body: bytes) -> Webhook:
 
 def take(account: CarrierAccount, carrier: Carrier, webhook: Webhook) -> None:
     """Store a verified webhook and hear its wishes. A repeat is counted and moves nothing."""
-    key = carrier.event_key(webhook) or hashlib.sha256(webhook.body).hexdigest()
-    with transaction.atomic():
-        delivery_id, seen = _store(account, key[:100], webhook)
-        if seen > 1:
-            return
-        try:
-            inbound.hear_wishes(account, carrier.parse(webhook))
-        except UnreadableBody as error:
-            # Verified but not as documented: kept, answered 200 (a repeat would be no better) and shown by `doctor`.
-            Delivery.objects.filter(pk=delivery_id).update(error=str(error)[:300], processed_at=timezone.now())
-            log.warning("webhook.unreadable", account=str(account.pk), delivery=delivery_id)
-    doorbell.ring(TASK)
+    key = (carrier.event_key(webhook) or hashlib.sha256(webhook.body).hexdigest())[:100]
+    try:
+        wishes = inbound.wishes(carrier.parse(webhook))
+    except UnreadableBody as error:
+        _store_unreadable(account, key, webhook, error)
+        return
+    if not wishes:  # most of them: one statement, which needs no transaction around it
+        _, seen = _store(account, key, webhook)
+    else:
+        with transaction.atomic():
+            _, seen = _store(account, key, webhook)
+            if seen == 1:
+                inbound.hear_wishes(account, wishes)
+    if seen == 1:
+        doorbell.ring(TASK)
+
+
+@transaction.atomic
+def _store_unreadable(account: CarrierAccount, key: str, webhook: Webhook, error: UnreadableBody) -> None:
+    """Verified but not as documented: kept, answered 200 (a repeat would be no better) and shown by `doctor`."""
+    delivery_id, seen = _store(account, key, webhook)
+    if seen == 1:
+        Delivery.objects.filter(pk=delivery_id).update(error=str(error)[:300], processed_at=timezone.now())
+        log.warning("webhook.unreadable", account=str(account.pk), delivery=delivery_id)
 
 
 def _store(account: CarrierAccount, key: str, webhook: Webhook) -> tuple[int, int]:
