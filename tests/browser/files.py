@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image, ImageDraw
@@ -23,8 +24,15 @@ BAD = {
 }
 
 
-def telnyx_export(path: Path) -> Path:
-    """200 numbers of the demo's areas as Telnyx writes them, with the BAD rows among them."""
+def campaign(at: int) -> str:
+    return f"Campaign {at // 50 + 1}"
+
+
+def telnyx_export(path: Path, label: Callable[[int], str] = campaign) -> Path:
+    """200 numbers of the demo's areas as Telnyx writes them, with the BAD rows among them.
+
+    `label`: what the call center calls the number at that place of the list.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(HEADER)
@@ -32,7 +40,7 @@ def telnyx_export(path: Path) -> Path:
         number, status, _ = BAD.get(at, (f"+1{('404', '602')[at // 100]}55501{at % 100:02}", "active", ""))
         tags = "['outbound', 'q3']" if at % 2 else ""
         writer.writerow([
-            1293028400000000000 + at, number, "local", status, tags, 1234567890, "SIP West", f"Campaign {at // 50 + 1}",
+            1293028400000000000 + at, number, "local", status, tags, 1234567890, "SIP West", label(at),
             "", "US", "2026-03-01T10:00:00Z",
         ])  # fmt: skip
     path.write_text(text.getvalue())

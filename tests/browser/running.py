@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -24,12 +24,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Portal:
-    """`url` and `handset` without a slash at the end; `passwords`: {`agent1`: password}; `data`: its data folder."""
+    """`url` and `handset` without a slash at the end; `passwords`: {`agent1`: password}; `data`: its data folder.
+
+    `environ` is what its process was started with.
+    """
 
     url: str
     handset: str
     passwords: dict[str, str]
     data: Path
+    environ: dict[str, str] = field(repr=False)
 
 
 def until(met: Callable[[], T | None], *, seconds: float, otherwise: Callable[[], str]) -> T:
@@ -46,20 +50,29 @@ def running(data: Path) -> Iterator[Portal]:
     """Start it on this data folder and on a scratch database; afterwards nothing of it runs any more."""
     out, errors = data / "up.out", data / "up.err"
     with scratch_database() as servers, out.open("w") as stdout, errors.open("w") as stderr:
+        environ = _environ(data) | servers
         process = subprocess.Popen(
             [sys.executable, str(ROOT / "manage.py"), "up", "--port", "0"],
-            env=_environ(data) | servers,
+            env=environ,
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,
         )
         try:
-            yield _started(process, data)
+            yield _started(process, data, environ)
             _stop(process)
         finally:
             if process.poll() is None:
                 process.kill()
                 process.wait()
+
+
+def manage(portal: Portal, *words: str) -> str:
+    """Run a command of `manage.py` beside the portal; what it printed."""
+    command = [sys.executable, str(ROOT / "manage.py"), *words]
+    done = subprocess.run(command, env=portal.environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def _environ(data: Path) -> dict[str, str]:
@@ -98,7 +111,7 @@ def _redis_number() -> int:
     return 8 + int(re.sub(r"\D", "", os.environ.get("PYTEST_XDIST_WORKER", "")) or 0) % 8
 
 
-def _started(process: "subprocess.Popen[bytes]", data: Path) -> Portal:
+def _started(process: "subprocess.Popen[bytes]", data: Path, environ: dict[str, str]) -> Portal:
     def passwords() -> dict[str, str] | None:
         assert process.poll() is None, otherwise()
         found = dict(re.findall(r"^  (\w+)@demo\.example  (\S+)$", (data / "up.out").read_text(), re.MULTILINE))
@@ -110,7 +123,8 @@ def _started(process: "subprocess.Popen[bytes]", data: Path) -> Portal:
 
     found = until(passwords, seconds=START_SECONDS, otherwise=otherwise)
     said = (data / "up.out").read_text()
-    return Portal(url=_address("Ready", said), handset=_address("Handset", said), passwords=found, data=data)
+    url, handset = _address("Ready", said), _address("Handset", said)
+    return Portal(url=url, handset=handset, passwords=found, data=data, environ=environ)
 
 
 def _address(word: str, said: str) -> str:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.running import Portal
+from tests.browser import files
+from tests.browser.running import Portal, manage
 from tests.browser.screens import Screens, mark, was_not_reloaded
 
 DID = "+13125550110"
@@ -121,6 +122,23 @@ def test_a_day_by_keyboard(screens: Screens, customer_texts: Callable[[str, str]
     expect(page.get_by_role("heading", name="New conversation")).to_be_visible()
     assert was_not_reloaded(page)
     assert screens.check_focus("agent1", page) > 15
+
+
+@pytest.mark.parametrize("width", [800, 1440])
+def test_a_message_covers_no_part_of_the_pager(screens: Screens, portal: Portal, width: int) -> None:
+    """Its count stands on the left, its buttons on the right, and the message between them."""
+    manage(portal, "dids", "import", str(files.telnyx_export(portal.data / "numbers.csv")), "--org", "demo")
+    page = screens.of("owner", "dids/?page=2", viewport={"width": width, "height": 600})
+    expect(page.locator(".pager > *")).to_have_count(2)
+    page.locator("#did-rows td.pick input").nth(20).check()
+    page.get_by_role("button", name="Switch off").click()
+    expect(page.locator(".toast")).to_be_visible()
+    message = page.locator(".toast").bounding_box()
+    assert message is not None
+    for part in page.locator(".pager > *").all():
+        box = part.bounding_box()
+        assert box is not None
+        assert message["x"] >= box["x"] + box["width"] or message["x"] + message["width"] <= box["x"]
 
 
 def test_signing_out_in_one_tab_ends_the_other(screens: Screens) -> None:
