@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.html import format_html
+
 from portal import phone
 from portal.models import AuditEvent
 
@@ -30,7 +32,7 @@ SENTENCES = {
     "trunks.did.text_off": "Switched texting off for {on}",
     "trunks.did.text_pending": "Asked the carrier to switch texting on for {on}",
     "trunks.did.text_enabled": "Switched texting on for {on}",
-    "trunks.did.text_refused": "Wrote down that the carrier refuses texting for {on}",
+    "trunks.did.text_refused": "Heard from the carrier that {on} cannot text",
     "trunks.did.put_on_trunk": "Changed the trunk of {on}",
     "trunks.did.changed_by_import": "Changed {on} by an import",
     "trunks.did.relabeled": "Changed the name or tags of {on}",
@@ -66,7 +68,13 @@ def tell(event: AuditEvent) -> Told:
     sentence = SENTENCES.get(event.action)
     if sentence is None:
         return Told(event, event.action, event.subject)
-    return Told(event, sentence.format(on=phone.pretty(event.subject)), "; ".join(_aside(event.data)))
+    return Told(event, format_html(sentence, on=_named(event.subject)), "; ".join(_aside(event.data)))
+
+
+def _named(subject: str) -> str:
+    """A number as people write it, never broken over two lines."""
+    pretty = phone.pretty(subject)
+    return subject if pretty == subject else format_html('<span class="nowrap">{}</span>', pretty)
 
 
 def _aside(data: dict[str, Any]) -> Iterator[str]:

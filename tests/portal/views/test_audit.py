@@ -103,7 +103,7 @@ def test_the_page_speaks_in_sentences_and_keeps_the_code_behind(browser: Client,
     )
     answer = browser.get("/north/audit/")
     told = answer.context["told"][0]
-    assert (told.sentence, told.aside) == ("Assigned (312) 555-0100", "To Sales")
+    assert (told.sentence, told.aside) == ('Assigned <span class="nowrap">(312) 555-0100</span>', "To Sales")
     page = answer.content.decode()
     assert page.count('<details class="told">') == PAGE
     assert '<code class="mono">trunks.dids.assigned</code>' in page

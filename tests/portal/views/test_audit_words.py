@@ -11,12 +11,12 @@ from portal.views.audit_words import tell
 @pytest.mark.parametrize(
     ("action", "subject", "data", "sentence", "aside"),
     [
-        ("trunks.did.retired", "+13125550100", {"did": 4}, "Retired (312) 555-0100", ""),
+        ("trunks.did.retired", "+13125550100", {"did": 4}, 'Retired <span class="nowrap">(312) 555-0100</span>', ""),
         (
             "trunks.did.text_refused",
             "+13125550100",
             {"did": 4, "before": "pending", "why": "It is held elsewhere."},
-            "Wrote down that the carrier refuses texting for (312) 555-0100",
+            'Heard from the carrier that <span class="nowrap">(312) 555-0100</span> cannot text',
             "It is held elsewhere.",
         ),
         (
@@ -30,7 +30,7 @@ from portal.views.audit_words import tell
             "trunks.did.changed_by_import",
             "+13125550100",
             {"did": 4, "changes": {"label": ["", "Front desk"]}},
-            "Changed (312) 555-0100 by an import",
+            'Changed <span class="nowrap">(312) 555-0100</span> by an import',
             "Label: none → Front desk",
         ),
         (
@@ -52,6 +52,7 @@ from portal.views.audit_words import tell
         ),
         ("trunks.carrier.checked", "Main", {"outcome": "ok"}, "Tried the credentials of Main", "It works."),
         ("portal.team.added", "{on} {0}", {}, "Added the team {on} {0}", ""),
+        ("portal.team.added", "<b>Nights", {}, "Added the team &lt;b&gt;Nights", ""),
         ("later.thing.done", "Something", {"why": "x"}, "later.thing.done", "Something"),
     ],
 )
