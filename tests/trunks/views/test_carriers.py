@@ -46,6 +46,14 @@ def test_an_account_is_renamed_without_typing_its_secrets(house: House, account:
     assert (stored.name, stored.values) == ("Renamed", account.values)
 
 
+def test_an_account_that_sends_and_hears_is_connected_though_nobody_tried_its_key(house: House) -> None:
+    now = timezone.now()
+    make_account(house.organization, "New")
+    make_account(house.organization, "Old", last_sent_at=now, last_heard_at=now)
+    text = sign_in(house.dialer_admin).get("/north/carriers/").content.decode()
+    assert (text.count("Never tried</span>"), text.count("Connected</span>")) == (1, 1)
+
+
 def test_the_list_tells_how_accounts_are(house: House) -> None:
     now = timezone.now()
     make_account(house.organization, "Mute", checked_at=now, last_sent_at=now - timedelta(hours=2), refused_webhooks=3)
