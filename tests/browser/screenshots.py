@@ -12,12 +12,12 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser import files
-from tests.browser.running import ROOT, running
+from tests.browser.running import ROOT, manage, running
 from tests.browser.screens import Screens, chromium
 
 SIZES = {"1440": {"width": 1440, "height": 900}, "390": {"width": 390, "height": 844}}
 SALES = ("+13125550110", "+14045550110", "+16025550110", "+16465550110")
-MAX_BYTES = 200_000
+MAX_BYTES = 150_000
 OPENING = (
     ("+12015550101", "Harbor Dental", "Do you have anything before Friday? Mornings are best for us."),
     ("+13475550102", "", "Who is this?"),
@@ -65,7 +65,7 @@ def main() -> None:
 
 def take_all(screens: Screens, folder: Path) -> None:
     dialer = screens.of("dialer", "dids/")
-    an_import(dialer, folder)
+    an_import(screens, dialer, folder)
     customers_write(screens, folder)
     agent = screens.of("agent1", "inbox/")
     answer_all(agent)
@@ -73,14 +73,22 @@ def take_all(screens: Screens, folder: Path) -> None:
     troubles(agent)
     for who, page, path, name in plan(screens, dialer, agent):
         take(screens, who, page, path, folder / name)
+    refusals(screens, dialer, folder)
 
 
-def an_import(dialer: Page, folder: Path) -> None:
+def label(at: int) -> str:
+    """What a call center calls its numbers; the demo's own two in each city keep their names."""
+    city, line = ("Atlanta", "Phoenix")[at // 100], at % 100
+    return f"{city} { ({10: 'sales', 11: 'support'}.get(line) or ('outbound' if line < 50 else 'renewals')) }"
+
+
+def an_import(screens: Screens, dialer: Page, folder: Path) -> None:
     """A list with bad rows, and texting asked for, so that all states stand in the list of DIDs."""
     dialer.get_by_role("link", name="Import DIDs").click()
-    dialer.locator("input[type=file]").set_input_files(files.telnyx_export(folder / "numbers.csv"))
+    dialer.locator("input[type=file]").set_input_files(files.telnyx_export(folder / "numbers.csv", label))
     dialer.get_by_role("button", name="Look at it").click()
     dialer.wait_for_url("**/import/*-*/")
+    keep(screens, "dialer", dialer, folder / "plan")
     dialer.get_by_role("button", name="Import 193 DIDs").click()
     dialer.wait_for_url("**/dids/")
     dialer.get_by_label("Search number, label or tag").fill("404555016")
@@ -100,6 +108,7 @@ def customers_write(screens: Screens, folder: Path) -> None:
             SALES[n % 4],
             "Hello, is this still your number?",
         )
+    send(screens, "+19085550140", SALES[2], "STOP")
     files.picture(folder / "roof.png")
 
 
@@ -115,7 +124,7 @@ def send(screens: Screens, number: str, did: str, text: str, picture: Path | Non
 
 def answer_all(agent: Page) -> None:
     """Names for those who have one, and short answers to some."""
-    expect(agent.locator(".conv")).to_have_count(len(OPENING) + 14)
+    expect(agent.locator(".conv")).to_have_count(len(OPENING) + 15)
     for at, (number, name, _) in enumerate(OPENING):
         open_thread(agent, number)
         if name:
@@ -183,6 +192,11 @@ def plan(screens: Screens, dialer: Page, agent: Page) -> list[tuple[str, Page, s
         }.items()
     }
     compliance, owner, supervisor = (screens.of(who) for who in ("compliance", "owner", "supervisor"))
+
+    def link(page: Page, path: str, within: str) -> str:
+        page.goto(f"{screens.portal.url}/demo/{path}")
+        return page.locator(within).first.get_attribute("href") or ""
+
     return [
         ("agent1", agent, ids["inbox"], "inbox"),
         ("agent1", agent, ids["failed"], "failed"),
@@ -191,22 +205,57 @@ def plan(screens: Screens, dialer: Page, agent: Page) -> list[tuple[str, Page, s
         ("agent1", agent, "/demo/inbox/new/", "new"),
         ("supervisor", supervisor, "/demo/inbox/", "supervisor"),
         ("compliance", compliance, ids["inbox"], "compliance"),
+        ("supervisor", supervisor, ids["inbox"], "supervisor-thread"),
         ("compliance", compliance, "/demo/opt-outs/", "opt-outs"),
+        ("compliance", compliance, link(compliance, "opt-outs/", "tbody a"), "opt-out"),
         ("dialer", dialer, "/demo/dids/?q=404555016", "dids"),
+        ("dialer", dialer, link(dialer, "dids/?q=4045550110", "#did-rows .name a"), "did"),
+        ("dialer", dialer, link(dialer, "dids/?q=4045550166", "#did-rows .name a"), "did-refused"),
         ("dialer", dialer, "/demo/dids/import/", "import"),
         ("dialer", dialer, "/demo/dids/trunks/", "trunks"),
         ("dialer", dialer, "/demo/carriers/", "carriers"),
         ("dialer", dialer, "/demo/carriers/connect/", "connect"),
+        ("dialer", dialer, "/demo/carriers/connect/telnyx/", "connect-telnyx"),
+        ("dialer", dialer, link(dialer, "carriers/", ".panel h2 a"), "carrier"),
+        ("dialer", dialer, link(dialer, "dids/trunks/", "td.end a"), "trunk"),
+        ("dialer", dialer, "/demo/dids/unknown/", "unknown"),
         ("owner", owner, "/demo/people/", "people"),
-        ("owner", owner, "/demo/audit/", "audit"),
+        ("owner", owner, link(owner, "people/", "tbody .name a"), "person"),
+        ("owner", owner, "/demo/people/invite/", "invite"),
+        ("owner", owner, "/demo/audit/?what=trunks.did", "audit"),
         ("owner", owner, "/me/", "me"),
     ]
 
 
+def refusals(screens: Screens, dialer: Page, folder: Path) -> None:
+    """A carrier that takes no key: the form says so, and so does an account whose key was changed over there."""
+    dialer.goto(f"{screens.portal.url}/demo/carriers/connect/sandbox/")
+    for field in dialer.locator("form.panel input[required]").all():
+        field.fill("not the one")
+    dialer.get_by_label("Address").fill(screens.portal.handset)
+    dialer.get_by_role("button", name="Try and connect").click()
+    expect(dialer.locator(".notice.is-wrong, .field-error").first).to_be_visible()
+    keep(screens, "dialer", dialer, folder / "connect-refused")
+    keys = ("api_key=old", "signing_secret=old", f"base_url={screens.portal.handset}")
+    settings = [word for key in keys for word in ("--set", key)]
+    manage(
+        screens.portal, "carrier", "add", "sandbox", "--org", "demo", "--name", "East coast", "--no-check", *settings
+    )
+    dialer.goto(f"{screens.portal.url}/demo/carriers/")
+    dialer.locator(".panel", has_text="East coast").get_by_role("button", name="Try the credentials").click()
+    expect(dialer.locator(".panel", has_text="East coast")).to_contain_text("Does not answer")
+    keep(screens, "dialer", dialer, folder / "carriers-refused")
+
+
 def take(screens: Screens, who: str, page: Page, path: str, stem: Path) -> None:
+    page.goto(screens.portal.url + path)
+    keep(screens, who, page, stem)
+
+
+def keep(screens: Screens, who: str, page: Page, stem: Path) -> None:
+    """The page that is open, in both widths, light and dark."""
     for width, size in SIZES.items():
         page.set_viewport_size(size)  # type: ignore[arg-type]
-        page.goto(screens.portal.url + path)
         for image in page.locator("#entries img").all():
             image.scroll_into_view_if_needed()
             expect(image).to_have_js_property("complete", True)
@@ -217,6 +266,7 @@ def take(screens: Screens, who: str, page: Page, path: str, stem: Path) -> None:
             page.evaluate("Promise.allSettled(document.getAnimations().map((one) => one.finished))")
             page.screenshot(path=f"{stem}-{width}-{scheme}.png")
         page.emulate_media(color_scheme="light")
+    page.set_viewport_size(SIZES["1440"])  # type: ignore[arg-type]
 
 
 def shrink(source: Path, target: Path) -> None:
