@@ -271,7 +271,9 @@ def keep(screens: Screens, who: str, page: Page, stem: Path) -> None:
 
 def shrink(source: Path, target: Path) -> None:
     with Image.open(source) as image:
-        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(target, optimize=True)
+        # The few points of a meaning's colour count as much as the many of a ground.
+        few = image.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        few.save(target, optimize=True)
     size = target.stat().st_size
     assert size < MAX_BYTES, f"{target} takes {size} bytes"
     print(f"{target}: {size} bytes")
