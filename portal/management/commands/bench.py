@@ -1,5 +1,6 @@
 """`bench [NAME …] [--size N]`."""
 
+import signal
 import subprocess
 import sys
 from typing import Any
@@ -24,7 +25,11 @@ class Command(BaseCommand):
             raise CommandError(f"There is no bench '{unknown[0]}'. Known: {', '.join(BENCHES)}.", returncode=2)
         if size is not None and size < 1:
             raise CommandError("--size takes a number above 0.", returncode=2)
-        failed = [one for one in name or BENCHES if not self._run(one, size)]
+        before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))  # and leave nothing behind
+        try:
+            failed = [one for one in name or BENCHES if not self._run(one, size)]
+        finally:
+            signal.signal(signal.SIGTERM, before)
         if failed:
             raise CommandError(f"Not measured: {', '.join(failed)}.")
 
@@ -33,12 +38,19 @@ class Command(BaseCommand):
         try:
             with environment() as environ:
                 command = [sys.executable, "-m", "portal.benches", *words]
-                # Its lines are written as they come; Ctrl-C reaches it as well, and it stops its programs.
                 with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
-                    assert process.stdout is not None
-                    for line in process.stdout:
-                        self.stdout.write(line, ending="")
-                        self.stdout.flush()
+                    self._pass_on(process)
                 return process.returncode == 0
         except NoScratch as error:
             raise CommandError(str(error)) from None
+
+    def _pass_on(self, process: "subprocess.Popen[str]") -> None:
+        """Its lines, as they come. Asked to stop, it goes first, and its programs with it."""
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                self.stdout.write(line, ending="")
+                self.stdout.flush()
+        finally:
+            if sys.exc_info()[0] is not None:
+                process.terminate()
