@@ -31,3 +31,6 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F821
 
 # Pages are rendered from the sources: the suite collects no static files.
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # noqa: F821
+
+# Pages of the suite find styles and scripts in the sources on every database: nothing is collected here.
+WHITENOISE_USE_FINDERS = True

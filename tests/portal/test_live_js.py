@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connections
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
 from portal import live, live_asgi
@@ -44,6 +45,7 @@ def context(door: Door, house: House) -> Iterator[BrowserContext]:
         context.add_cookies([cookie])  # type: ignore[list-item]
         context.add_init_script(LISTEN)
         yield context
+        connections.close_all()  # the driver's loop gives the test a connection of its own
         browser.close()
 
 
