@@ -34,9 +34,13 @@ def main(argv):
         except KeyboardInterrupt:
             return complain("Stopped; the next start makes the environment anew.")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings" if argv[1:2] == ["test"] else "portal.settings")
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(argv)
+    try:
+        execute_from_command_line(argv)
+    except ImproperlyConfigured as error:  # a bad or missing setting: the text is a sentence
+        return complain(str(error))
     return 0
 
 

@@ -290,3 +290,19 @@ def test_no_bootstrap_trusts_the_python_that_runs(checkout: Checkout) -> None:
     started = checkout.start("up", PORTAL_NO_BOOTSTRAP="1")
     assert started.out == f"started up in {sys.base_prefix}\n"
     assert not checkout.home.exists()
+
+
+def test_a_missing_setting_stops_the_start_with_a_sentence(tmp_path: Path) -> None:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PORTAL_")}
+    environ |= {
+        "DATABASE_URL": "postgres://app@127.0.0.1:1/portal",
+        "PORTAL_NO_BOOTSTRAP": "1",
+        "PORTAL_ENV_FILE": os.devnull,
+        "PORTAL_DATA_DIR": str(tmp_path),
+    }
+    words = [sys.executable, str(MANAGE), "doctor"]
+    ended = subprocess.run(words, env=environ, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.strip() == (
+        "PORTAL_SECRET_KEY is missing. With DATABASE_URL set, the keys must be given, not made up."
+    )
