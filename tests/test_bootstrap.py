@@ -94,6 +94,7 @@ def checkout(tmp_path: Path) -> Checkout:
         "shadow/pip/__init__.py": "",
         "shadow/pip/__main__.py": PIP,
         "shadow/django/core/management/__init__.py": DJANGO,
+        "shadow/django/core/exceptions.py": "class ImproperlyConfigured(Exception): ...\n",
     }
     for name, text in files.items():
         path = tmp_path / name
@@ -293,7 +294,7 @@ def test_no_bootstrap_trusts_the_python_that_runs(checkout: Checkout) -> None:
 
 
 def test_a_missing_setting_stops_the_start_with_a_sentence(tmp_path: Path) -> None:
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("PORTAL_")}
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("PORTAL_", "DJANGO_"))}
     environ |= {
         "DATABASE_URL": "postgres://app@127.0.0.1:1/portal",
         "PORTAL_NO_BOOTSTRAP": "1",
