@@ -1,22 +1,9 @@
 """The operator's view of registrations and opt-outs. The log and the suppressions are read here, never changed."""
 
 from django.contrib import admin
-from django.http import HttpRequest
 
 from compliance.models import Brand, Campaign, CampaignDid, OptOut, Suppression
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Looked at, not changed: what is changed belongs to a page that checks and audits it."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
+from portal.admin import ReadOnly
 
 
 @admin.register(Brand)
@@ -44,7 +31,7 @@ class CampaignDidAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(OptOut)
-class OptOutAdmin(ReadOnlyAdmin):
+class OptOutAdmin(ReadOnly):
     list_display = ("at", "number", "organization", "kind", "source", "keyword", "our_number", "by")
     list_filter = ("kind", "source")
     search_fields = ("number",)
@@ -52,7 +39,7 @@ class OptOutAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Suppression)
-class SuppressionAdmin(ReadOnlyAdmin):
+class SuppressionAdmin(ReadOnly):
     list_display = ("number", "organization", "scope", "since")
     search_fields = ("number",)
     list_select_related = ("organization",)

@@ -6,20 +6,20 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from compliance.admin import ReadOnlyAdmin
 from messaging import deliveries, doorbell
 from messaging.models import Attempt, DailyUse, Delivery, Lane, Message, ParkedText, Receipt, RefusedDelivery
 from portal import audit
+from portal.admin import ReadOnly
 
 
 @admin.register(Lane)
-class LaneAdmin(ReadOnlyAdmin):
+class LaneAdmin(ReadOnly):
     list_display = ("account", "campaign", "next_slot_at", "paused_until", "paused_why", "failures")
     list_select_related = ("account", "campaign")
 
 
 @admin.register(Message)
-class MessageAdmin(ReadOnlyAdmin):
+class MessageAdmin(ReadOnly):
     list_display = ("id", "organization", "direction", "number", "state", "reason", "attempts_made", "created_at")
     list_filter = ("direction", "state", "reason")
     search_fields = ("number", "carrier_id")
@@ -29,7 +29,7 @@ class MessageAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Attempt)
-class AttemptAdmin(ReadOnlyAdmin):
+class AttemptAdmin(ReadOnly):
     list_display = ("id", "message", "number", "account", "state", "reason", "code", "started_at", "look_ups")
     list_filter = ("state", "reason")
     search_fields = ("message__number", "parts__carrier_id")
@@ -38,7 +38,7 @@ class AttemptAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Receipt)
-class ReceiptAdmin(ReadOnlyAdmin):
+class ReceiptAdmin(ReadOnly):
     list_display = ("carrier_id", "status", "word", "reason", "code", "carrier_at", "received_at", "part")
     list_filter = ("status", ("part", admin.EmptyFieldListFilter))
     search_fields = ("carrier_id",)
@@ -47,7 +47,7 @@ class ReceiptAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(ReadOnlyAdmin):
+class DeliveryAdmin(ReadOnly):
     list_display = ("id", "account", "received_at", "seen", "processed_at", "tries", "error")
     list_filter = (("processed_at", admin.EmptyFieldListFilter), ("error", admin.EmptyFieldListFilter))
     list_select_related = ("account",)
@@ -74,13 +74,13 @@ def _operator(request: HttpRequest) -> Any:
 
 
 @admin.register(RefusedDelivery)
-class RefusedDeliveryAdmin(ReadOnlyAdmin):
+class RefusedDeliveryAdmin(ReadOnly):
     list_display = ("at", "account", "why", "body_bytes", "header_names")
     list_select_related = ("account",)
 
 
 @admin.register(ParkedText)
-class ParkedTextAdmin(ReadOnlyAdmin):
+class ParkedTextAdmin(ReadOnly):
     list_display = ("received_at", "account", "to_number", "placed_at")
     list_filter = (("placed_at", admin.EmptyFieldListFilter),)
     search_fields = ("to_number",)
@@ -89,6 +89,6 @@ class ParkedTextAdmin(ReadOnlyAdmin):
 
 
 @admin.register(DailyUse)
-class DailyUseAdmin(ReadOnlyAdmin):
+class DailyUseAdmin(ReadOnly):
     list_display = ("day", "brand", "network", "segments")
     list_select_related = ("brand",)
