@@ -35,8 +35,16 @@ class NotSent(Exception):
     """The request surely never reached the other side: refused address, no connection, name unknown."""
 
 
+class Barred(NotSent):
+    """The address is one we never call: no web address, or a private one. Asking again is of no use."""
+
+
 class Unanswered(Exception):
     """The request may have reached the other side, but no whole answer came back."""
+
+
+class TooLong(Unanswered):
+    """The answer is longer than the bound of the call. Asking again is of no use."""
 
 
 # Several calls in a row whose next step depends on the last answer: yields calls, is sent answers, returns a result.

@@ -34,7 +34,7 @@ from aiohttp.abc import AbstractCookieJar
 from django.conf import settings
 from yarl import URL
 
-from portal.http import HttpAnswer, HttpCall, NotSent, Steps, Unanswered
+from portal.http import Barred, HttpAnswer, HttpCall, NotSent, Steps, TooLong, Unanswered
 
 if TYPE_CHECKING:
     from aiohttp.client import ClientTimeout
@@ -86,13 +86,18 @@ class _RefusedAddress(OSError):
 
 
 class _Trip:
-    """What one call needs to know on its way: may it go to a private address, until when, has it a connection."""
+    """What one call needs to know on its way, and how far it came.
 
-    __slots__ = ("connected", "private", "write_by")
+    private: it may go to a private address. write_by: until when. barred: a private address was refused, and no other
+    tried. connected: it has a connection.
+    """
+
+    __slots__ = ("barred", "connected", "private", "write_by")
 
     def __init__(self, *, private: bool, write_by: float | None) -> None:
         self.private = private
         self.write_by = write_by
+        self.barred: bool | None = None
         self.connected = False
 
 
@@ -102,8 +107,11 @@ _trip: ContextVar[_Trip] = ContextVar("trip")
 def _guarded_socket(addr_info: Any) -> socket.socket:
     """Open the socket for one resolved address; every connection of the session is made here and nowhere else."""
     family, kind, proto, _, sockaddr = addr_info
-    if not (is_public(sockaddr[0]) or _trip.get().private):
+    trip = _trip.get()
+    if not (is_public(sockaddr[0]) or trip.private):
+        trip.barred = trip.barred is not False
         raise _RefusedAddress(f"{sockaddr[0]} is not a public address")
+    trip.barred = False
     return socket.socket(family, kind, proto)
 
 
@@ -120,20 +128,20 @@ class _Connector(aiohttp.TCPConnector):
         return connection
 
 
-def _judge(url: str, hosts: Collection[str] | None) -> tuple[URL, bool]:
-    """The parsed address and whether the operator allowed it although private. NotSent when it may not be called."""
+def _judge(url: str, hosts: Collection[str] | None, home: str | None) -> tuple[URL, bool]:
+    """The parsed address and whether the operator allowed it although private. Barred when it may not be called."""
     try:
         target = _parse(url)
-        host, port = target.host, target.port
+        host, entry = target.host, _entry(target)
     except ValueError:
-        raise NotSent("this is not a web address") from None
+        raise Barred("this is not a web address") from None
     if target.scheme not in ("http", "https") or not host:
-        raise NotSent("only http and https addresses are called")
+        raise Barred("only http and https addresses are called")
     if target.user is not None or target.password is not None:
-        raise NotSent("an address that holds a user name is not called")
-    private = _private(host, port)
+        raise Barred("an address that holds a user name is not called")
+    private = entry in settings.PORTAL_PRIVATE_HOSTS and (home is None or entry == _entry(_parse(home)))
     if hosts is not None and not private and (host not in hosts or target.scheme != "https"):
-        raise NotSent(f"credentials do not go to {target.scheme}://{host}")
+        raise Barred(f"credentials do not go to {target.scheme}://{host}")
     return target, private
 
 
@@ -142,9 +150,9 @@ def _parse(url: str) -> URL:
     return URL(url, encoded=url.isascii() and url.isprintable() and " " not in url)
 
 
-def _private(host: str, port: int | None) -> bool:
-    entry = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return entry in settings.PORTAL_PRIVATE_HOSTS
+def _entry(url: URL) -> str:
+    """Host and port as PORTAL_PRIVATE_HOSTS writes them."""
+    return f"[{url.host}]:{url.port}" if ":" in (url.host or "") else f"{url.host}:{url.port}"
 
 
 # --- The engine: one loop and one session a process ---
@@ -317,10 +325,14 @@ async def _all(
 
 
 async def _outcome(
-    session: aiohttp.ClientSession, request: HttpCall, hosts: Collection[str] | None, write_by: float | None
+    session: aiohttp.ClientSession,
+    request: HttpCall,
+    hosts: Collection[str] | None,
+    write_by: float | None,
+    home: str | None = None,
 ) -> Outcome:
     try:
-        target, private = _judge(request.url, hosts)
+        target, private = _judge(request.url, hosts, home)
         if not all(map(str.isprintable, request.headers.values())):
             raise NotSent("a header holds a line break or another control character")
         return await _carry(session, request, target, _Trip(private=private, write_by=write_by))
@@ -343,12 +355,15 @@ async def _carry(session: aiohttp.ClientSession, request: HttpCall, target: URL,
             headers = {name.lower(): value for name, value in response.headers.items()}
             return HttpAnswer(status=response.status, headers=headers, body=body)
     except (aiohttp.ClientError, OSError, ValueError, EOFError, zlib.error) as error:
+        kind = Unanswered if trip.connected else Barred if trip.barred else NotSent
         # From None: the messages of some of these errors hold the whole address.
-        raise (Unanswered if trip.connected else NotSent)(_why(error)) from None
+        raise kind(_why(error)) from None
 
 
 async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
     """The whole body, of `limit` bytes at most, also when the server compressed it unasked."""
+    if (response.content_length or 0) > limit:
+        raise TooLong(f"the answer is longer than {limit} bytes")
     content = response.content
     body = await content.readany()
     while not content.at_eof():
@@ -358,7 +373,7 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
     if response.headers.get("Content-Encoding", "identity").lower() in ("gzip", "x-gzip", "deflate"):
         body = _inflate(body, limit)
     if len(body) > limit:
-        raise Unanswered(f"the answer is longer than {limit} bytes")
+        raise TooLong(f"the answer is longer than {limit} bytes")
     return body
 
 
@@ -395,26 +410,28 @@ def fetch(
     max_bytes: int = 5_000_000,
     timeout: float = 20.0,
     max_redirects: int = 5,
+    home: str | None = None,
 ) -> HttpAnswer:
     """GET a link nobody vouches for and follow its redirects, each of them judged anew.
 
     `headers` may hold credentials: they go to the origin of `url` alone. `timeout` is in seconds, for everything
-    together. Raises NotSent or Unanswered.
+    together. `home`: the address of who gave the link; of the operator's private hosts it may lead to this one alone.
+    Raises NotSent (Barred when no later try can succeed) or Unanswered (TooLong).
     """
     request = HttpCall(
         method="GET", url=url, headers=headers or {}, max_answer_bytes=max_bytes, timeout_seconds=timeout
     )
     started = time.monotonic()
-    outcome = _wait(_follow(_get_engine().session, request, max_redirects))
+    outcome = _wait(_follow(_get_engine().session, request, max_redirects, home))
     _log(request, outcome, started)
     if isinstance(outcome, HttpAnswer):
         return outcome
     raise outcome
 
 
-async def _follow(session: aiohttp.ClientSession, request: HttpCall, hops: int) -> Outcome:
+async def _follow(session: aiohttp.ClientSession, request: HttpCall, hops: int, home: str | None) -> Outcome:
     ends = time.monotonic() + request.timeout_seconds
-    outcome = await _outcome(session, request, None, None)
+    outcome = await _outcome(session, request, None, None, home)
     while (place := _redirect(outcome)) is not None:
         if hops == 0:
             return Unanswered("too many redirects")
@@ -423,7 +440,7 @@ async def _follow(session: aiohttp.ClientSession, request: HttpCall, hops: int) 
             request = _next_hop(request, place, ends - time.monotonic())
         except ValueError:
             return Unanswered("the redirect leads to no web address")
-        outcome = await _outcome(session, request, None, None)
+        outcome = await _outcome(session, request, None, None, home)
     return outcome
 
 

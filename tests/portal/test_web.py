@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from portal import web
-from portal.http import HttpAnswer, NotSent, Unanswered
+from portal.http import Barred, HttpAnswer, NotSent, TooLong, Unanswered
 from tests.portal.peers import (
     OK,
     Peer,
@@ -70,8 +70,15 @@ def test_an_answer_beyond_the_bound_is_no_answer(serve, compressed):
     encoding = b"Content-Encoding: gzip\r\n" if compressed else b""
     peer = serve(answering(b"HTTP/1.1 200 OK\r\n%sContent-Length: %d\r\n\r\n%s" % (encoding, len(body), body)))
     bound = 20_000 if compressed else 1000
-    with pytest.raises(Unanswered, match=f"longer than {bound} bytes"):
+    with pytest.raises(TooLong, match=f"longer than {bound} bytes"):
         web.call(post(peer.url, max_answer_bytes=bound), hosts=None)
+
+
+def test_an_answer_that_says_it_is_too_long_is_not_read(serve):
+    """A hundred megabytes that never come: the head is enough."""
+    peer = serve(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n"))
+    with pytest.raises(TooLong, match="longer than 1000 bytes"):
+        web.call(post(peer.url, max_answer_bytes=1000), hosts=None)
 
 
 def test_an_answer_of_exactly_the_bound_is_read(serve):
@@ -274,7 +281,7 @@ def test_outcomes_keep_their_order(serve):
     requests = [post(f"{peer.url}/{number}") for number in range(20)]
     requests[7] = post("http://10.0.0.1/7")
     outcomes = call_all(requests, hosts=None, in_flight=5)
-    assert [type(outcomes[3]), type(outcomes[7])] == [Unanswered, NotSent]
+    assert [type(outcomes[3]), type(outcomes[7])] == [Unanswered, Barred]
     rest = [number for number in range(20) if number not in (3, 7)]
     assert [outcomes[number].body for number in rest] == [str(number).encode() for number in rest]
     assert len(peer.requests) == 19

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from portal import web
-from portal.http import NotSent, Unanswered
+from portal.http import Barred, NotSent, Unanswered
 from tests.portal.peers import OK, Peer, Script, answering, call_all, close_after_reading, drip, get, opened_peer, post
 
 pytestmark = pytest.mark.usefixtures("hang_up")
@@ -65,6 +65,32 @@ def test_loopback_in_any_spelling_is_refused(url, settings):
 def test_addresses_that_are_not_plain_web_addresses_are_refused(url):
     with pytest.raises(NotSent):
         web.call(get(url), hosts=None)
+
+
+def test_a_name_that_leads_nowhere_public_is_barred_for_good(settings, monkeypatch):
+    """Unlike one that has a public address too: that one may answer tomorrow."""
+    settings.PORTAL_PRIVATE_HOSTS = frozenset()
+    places = ["127.0.0.1", "10.0.0.1"]
+    make = socket.socket
+
+    class Unreachable(socket.socket):
+        def __init__(self, *args: int, **more: int) -> None:
+            if len(args) == 3:  # as the guard opens one
+                raise ConnectionRefusedError
+            make.__init__(self, *args, **more)
+
+    def resolve(host: str, port: int, *args: object, **kwargs: object) -> list[object]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (place, port)) for place in places]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with pytest.raises(Barred):
+        web.call(get("http://inside.example/"), hosts=None)
+    monkeypatch.setattr(web.socket, "socket", Unreachable)
+    for extra in ("8.8.8.8", "10.0.0.2"):
+        places.append(extra)
+        with pytest.raises(NotSent) as refusal:
+            web.call(get("http://both.example/"), hosts=None)
+        assert type(refusal.value) is NotSent
 
 
 def test_a_name_is_resolved_once_and_its_address_is_the_one_judged(settings, monkeypatch):
@@ -136,6 +162,22 @@ def test_a_link_is_followed_and_credentials_stay_home(serve):
     assert [b"c2VjcmV0" in request for request in away.requests] == [False]
 
 
+def test_a_carriers_link_leads_to_the_carriers_own_private_host_alone(serve):
+    """Of those the operator allowed: the sandbox's pictures must not become a way to the other entries."""
+    carrier, other = serve(by_path({b"/p": OK, b"/r": OK})), serve(answering())
+    carrier_too = serve(by_path({b"/away": moved(other.url)}))
+    assert web.fetch(f"{carrier.url}/p", home=f"{carrier.url}/v1", timeout=5).body == b"ok"
+    for link, home in [
+        (other.url, carrier.url),
+        (f"{carrier_too.url}/away", carrier_too.url),
+        (other.url, "https://api.carrier.example"),
+        (other.url, ""),
+    ]:
+        with pytest.raises(Barred):
+            web.fetch(link, home=home, timeout=5)
+    assert other.connections == 0
+
+
 def test_every_redirect_is_judged_anew(serve, settings):
     with opened_peer(answering()) as inner:
         outer = serve(by_path({b"/": moved(f"http://127.0.0.1:{inner.port}/admin")}))
@@ -189,7 +231,7 @@ def test_the_log_names_host_and_status_and_no_secret(serve):
             "log_level": "info",
             "method": "GET",
             "host": "10.0.0.1",
-            "status": "NotSent",
+            "status": "Barred",
             "calls": 1,
         },
     ]
