@@ -4,6 +4,7 @@ A still is always written anew, which leaves behind where and by whom it was tak
 """
 
 import struct
+import threading
 import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from io import BytesIO
 import puremagic
 from PIL import Image, ImageOps
 
-__all__ = ["BadPicture", "Picture", "prepare"]
+__all__ = ["BadPicture", "Picture", "prepare", "too_large"]
 
 JPEG, PNG, GIF = "image/jpeg", "image/png", "image/gif"
 PICTURE_TYPES = (JPEG, PNG, GIF)
@@ -24,17 +25,28 @@ NAMES = {
     "image/heif": "a HEIC picture",
     "image/svg+xml": "an SVG drawing",
     "image/webp": "a WebP picture",
+    "text/html": "a web page",
+    "text/vcard": "a contact card",
+    "application/vnd.microsoft.portable-executable": "a program",
 }
 MAX_INPUT_BYTES = 25_000_000
-MAX_PIXELS = 50_000_000  # a frame: 150 MB in memory
+MAX_PIXELS = 50_000_000  # a frame: 200 MB in memory, twice that while it is turned or shrunk
 MAX_ANIMATION_PIXELS = 200_000_000  # all frames: what a phone has to draw
 MAX_SIDE = 2048  # no phone shows more
 MIN_SIDE = 96  # below this nobody recognizes anything
 QUALITIES = (88, 76, 64)
+_one_at_a_time = threading.Lock()  # in a process, since each may need that much memory
 
 
 class BadPicture(ValueError):
-    """The file cannot be sent. Its words are a sentence for a person."""
+    """The file is no picture that can be texted. Its words are a sentence for whoever chose it.
+
+    what: what is wrong, without a full stop. instead: what to do, where there is something.
+    """
+
+    def __init__(self, what: str, instead: str = "") -> None:
+        super().__init__(f"{what}; {instead}." if instead else f"{what}.")
+        self.what = what
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +63,7 @@ def prepare(data: bytes, *, max_bytes: int, allowed: Collection[str] = PICTURE_T
     Raises BadPicture.
     """
     content_type = _sniff(data)
-    with _decoding():
+    with _one_at_a_time, _decoding():
         image = Image.open(BytesIO(data), formats=[FORMATS[content_type]])
         _refuse_bombs(image)
         if getattr(image, "is_animated", False) and content_type == GIF:
@@ -63,16 +75,21 @@ def prepare(data: bytes, *, max_bytes: int, allowed: Collection[str] = PICTURE_T
 
 def _sniff(data: bytes) -> str:
     if not data:
-        raise BadPicture("This file is empty.")
+        raise BadPicture("This file is empty")
     if len(data) > MAX_INPUT_BYTES:
-        raise BadPicture(f"This file is larger than {MAX_INPUT_BYTES // 1_000_000} MB; choose a smaller one.")
+        raise too_large()
     try:
         found = [str(match.mime_type) for match in puremagic.magic_string(data[:4096])]
     except puremagic.PureError:
         found = []
     if content_type := next((kind for kind in found if kind in FORMATS), None):
         return content_type
-    raise BadPicture(f"This is {_named(found)}; only JPEG, PNG and GIF pictures can be texted.")
+    raise BadPicture(f"This is {_named(found)}", "only JPEG, PNG and GIF pictures can be texted")
+
+
+def too_large() -> BadPicture:
+    """What is said of a file that is not even looked at."""
+    return BadPicture(f"This file is larger than {MAX_INPUT_BYTES // 1_000_000} MB", "choose a smaller one")
 
 
 def _named(found: list[str]) -> str:
@@ -90,46 +107,49 @@ def _decoding() -> Iterator[None]:
     try:
         yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise BadPicture(_TOO_MANY_PIXELS) from None
+        raise _too_many_pixels() from None
     except BadPicture:
         raise
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error):
-        raise BadPicture("This picture is damaged; open it, save it again and choose the new file.") from None
+        raise BadPicture("This picture is damaged", "open it, save it again and choose the new file") from None
 
 
-_TOO_MANY_PIXELS = f"This picture has more than {MAX_PIXELS // 1_000_000} million pixels; choose a smaller one."
+def _too_many_pixels() -> BadPicture:
+    return BadPicture(f"This picture has more than {MAX_PIXELS // 1_000_000} million pixels", "choose a smaller one")
 
 
 def _refuse_bombs(image: Image.Image) -> None:
     """Before anything is unpacked: a small file can hold a picture that fills the memory."""
     pixels = image.width * image.height
     if pixels > MAX_PIXELS:
-        raise BadPicture(_TOO_MANY_PIXELS)
+        raise _too_many_pixels()
     if image.format == "GIF" and pixels * getattr(image, "n_frames", 1) > MAX_ANIMATION_PIXELS:
-        raise BadPicture("This animation is too long for a phone; choose a shorter one.")
+        raise BadPicture("This animation is too long for a phone", "choose a shorter one")
 
 
 def _animation(image: Image.Image, data: bytes, max_bytes: int, allowed: Collection[str]) -> Picture:
     """Kept as it is: written anew, an animation loses its timing."""
     if GIF not in allowed:
-        raise BadPicture("This carrier takes no animations; choose a still picture.")
+        raise BadPicture("This carrier takes no animations", "choose a still picture")
     if len(data) > max_bytes:
         raise BadPicture(
-            f"This animation is larger than {_size(max_bytes)}, and an animation cannot be made smaller here."
+            f"This animation is larger than {_size(max_bytes)}, and an animation cannot be made smaller here"
         )
+    size = image.size
     for frame in range(getattr(image, "n_frames", 1)):
         image.seek(frame)
+        if image.size != size:
+            raise ValueError("a later frame is larger than the picture that was judged")
         image.load()
-    return Picture(GIF, data, image.width, image.height)
+    return Picture(GIF, data, *size)
 
 
 def _upright(image: Image.Image) -> Image.Image:
     """Turned as its camera meant it, and stripped of all but what its colours need."""
     kept = ("transparency",) if image.mode == "CMYK" else ("transparency", "icc_profile")
-    upright = ImageOps.exif_transpose(image)
-    clean = upright.copy()
-    clean.info = {name: value for name, value in upright.info.items() if name in kept}
-    return clean
+    ImageOps.exif_transpose(image, in_place=True)
+    image.info = {name: value for name, value in image.info.items() if name in kept}
+    return image
 
 
 def _still(image: Image.Image, content_type: str, max_bytes: int, allowed: Collection[str]) -> Picture:
@@ -139,7 +159,7 @@ def _still(image: Image.Image, content_type: str, max_bytes: int, allowed: Colle
             return written
     if JPEG in allowed:
         return _shrunk(_flat(image), max_bytes)
-    raise BadPicture(f"This picture cannot be made smaller than {_size(max_bytes)}; choose a smaller one.")
+    raise BadPicture(f"This picture cannot be made smaller than {_size(max_bytes)}", "choose a smaller one")
 
 
 def _shrunk(image: Image.Image, max_bytes: int) -> Picture:
@@ -153,7 +173,7 @@ def _shrunk(image: Image.Image, max_bytes: int) -> Picture:
                 return written
         side = max(image.size) * 3 // 4
         if side < MIN_SIDE:
-            raise BadPicture(f"This picture cannot be made smaller than {_size(max_bytes)}; choose another.")
+            raise BadPicture(f"This picture cannot be made smaller than {_size(max_bytes)}", "choose another")
 
 
 def _written(image: Image.Image, content_type: str, **options: object) -> Picture:

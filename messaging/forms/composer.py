@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
 
 from messaging.models import Conversation
-from messaging.pictures import MAX_INPUT_BYTES, BadPicture, Picture, prepare
+from messaging.pictures import MAX_INPUT_BYTES, BadPicture, Picture, prepare, too_large
 from trunks import carriers
 from trunks.carriers.base import Limits
 from trunks.models import Did
@@ -83,7 +83,7 @@ class ComposerForm(forms.Form):
     def _prepared_one(self, upload: Upload, max_bytes: int) -> Picture | None:
         try:
             if (upload.size or 0) > MAX_INPUT_BYTES:
-                raise BadPicture(f"This file is larger than {MAX_INPUT_BYTES // 1_000_000} MB; choose a smaller one.")
+                raise too_large()
             allowed = {"allowed": self.limits.media_types} if self.limits else {}
             return prepare(upload.read(), max_bytes=max_bytes, **allowed)
         except BadPicture as error:

@@ -76,7 +76,7 @@ def test_a_picture_that_fits_keeps_type_and_size(kind, content_type):
         (b"hello", "This is not a picture we know; only JPEG, PNG and GIF pictures can be texted."),
         (
             b"<html><script>alert(1)</script>",
-            "This is not a picture we know; only JPEG, PNG and GIF pictures can be texted.",
+            "This is a web page; only JPEG, PNG and GIF pictures can be texted.",
         ),
         (b"x" * 25_000_001, "This file is larger than 25 MB; choose a smaller one."),
     ],
@@ -206,6 +206,17 @@ def test_animations_are_kept_whole_or_refused():
     with pytest.raises(BadPicture) as refused:
         prepare(data, max_bytes=PLENTY, allowed=("image/jpeg", "image/png"))
     assert str(refused.value) == "This carrier takes no animations; choose a still picture."
+
+
+def test_an_animation_that_grows_while_it_plays_is_refused():
+    """Only its first size was judged: a later frame could fill the memory."""
+    data = bytearray(animation())
+    assert data.count(b"\x2c\0\0\0\0\x28\0\x1e\0") > 1  # image descriptors: at 0, 0, 40 by 30
+    place = data.rindex(b"\x2c\0\0\0\0\x28\0\x1e\0")
+    data[place + 5 : place + 9] = b"\x00\x20\x00\x20"
+    with pytest.raises(BadPicture) as refused:
+        prepare(bytes(data), max_bytes=PLENTY)
+    assert str(refused.value) == DAMAGED
 
 
 def test_an_animation_of_too_many_pixels_is_refused(monkeypatch):
