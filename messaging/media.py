@@ -1,14 +1,17 @@
 """Pictures on their way out: signed, expiring links that carriers fetch. And in: copied from the carrier's links."""
 
+import threading
+import uuid
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.files.base import ContentFile
 from django.core.signing import BadSignature, TimestampSigner
-from django.db.models import F
+from django.db import transaction
+from django.db.models import F, QuerySet
 from django.http import FileResponse, Http404, HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -17,7 +20,7 @@ from django.views.decorators.http import require_safe
 from messaging import news, pictures
 from messaging.models import Attachment
 from portal import web
-from portal.http import HttpAnswer, NotSent, Unanswered
+from portal.http import Barred, HttpAnswer, NotSent, TooLong, Unanswered
 from trunks import accounts, carriers
 from trunks.carriers.base import MediaLink
 
@@ -26,6 +29,9 @@ LINK_SECONDS = 24 * 3_600
 MAX_INBOUND_BYTES = 5_000_000
 MAX_TRIES = 5
 RETRY_SECONDS = (5, 30, 120, 600, 3_600)
+PATIENT_TRIES = 50  # two days: as long as the hastiest carrier keeps a picture (Bandwidth)
+TAKEN_SECONDS = 60  # when a worker that began a try and said no more is taken for dead
+_hands = threading.BoundedSemaphore(4)  # pictures a process fetches at once, of the eight threads of a worker
 
 
 def _signer() -> TimestampSigner:
@@ -69,13 +75,31 @@ def file_response(attachment: Attachment) -> FileResponse:
 
 
 def store(attachment: Attachment, picture: pictures.Picture) -> None:
-    """Put a judged picture into our storage and say so on its row (saved when it has one)."""
+    """Put a judged picture into our storage and say so on its row (saved when it has one).
+
+    Raises OSError when there is no room. Whatever is raised, no file stays behind.
+    """
     ending = picture.content_type.rpartition("/")[2].replace("jpeg", "jpg")
     attachment.content_type, attachment.size = picture.content_type, len(picture.data)
     attachment.width, attachment.height = picture.width, picture.height
     attachment.state, attachment.why = Attachment.State.STORED, ""
-    attachment.file.save(f"picture.{ending}", ContentFile(picture.data), save=False)
-    attachment.save()
+    # A name that nothing else has, so that what is half written under it is ours to delete.
+    name = attachment.file.field.generate_filename(attachment, f"{uuid.uuid4().hex}.{ending}")
+    try:
+        attachment.file = attachment.file.storage.save(name, ContentFile(picture.data))
+        attachment.save()
+    except BaseException:
+        attachment.file.storage.delete(name)
+        raise
+
+
+def discard(attachments: Iterable[Attachment]) -> None:
+    """Delete the files of pictures whose rows will not be kept."""
+    for attachment in attachments:
+        attachment.file.delete(save=False)
+
+
+# --- Inbound: copied from the carrier's links ---
 
 
 def due(limit: int = 100) -> list[int]:
@@ -85,55 +109,96 @@ def due(limit: int = 100) -> list[int]:
 
 
 def copy(attachment_id: int) -> None:
-    """Fetch one inbound picture from the carrier and keep it. Refused or given up with a sentence for the thread."""
-    step = timedelta(seconds=RETRY_SECONDS[0])
-    taken = Attachment.objects.filter(pk=attachment_id, state=Attachment.State.PENDING, due_at__lte=timezone.now())
-    if not taken.update(tries=F("tries") + 1, due_at=timezone.now() + step * 12):
-        return  # another worker has it, or it is done
-    attachment = Attachment.objects.select_related("message__account", "message").get(pk=attachment_id)
-    if attachment.tries > MAX_TRIES:  # each earlier try ended in a fault of ours; the log has it
-        _give_up(attachment, "The carrier's picture could not be taken in here.")
+    """Fetch one inbound picture from the carrier and keep it; put off or refused with a sentence for the thread."""
+    if not _hands.acquire(blocking=False):
+        return  # the tick asks again; slow links must not take every thread of a worker
+    try:
+        attachment = _taken(attachment_id)
+        if attachment is not None:
+            _copy(attachment)
+            news.changed([attachment.message.conversation_id])
+    finally:
+        _hands.release()
+
+
+def _taken(attachment_id: int) -> Attachment | None:
+    """The attachment with one more try begun, or None: another worker has it, or it is done."""
+    attachment = Attachment.objects.select_related("message__account").get(pk=attachment_id)
+    now = timezone.now()
+    rows = Attachment.objects.filter(
+        pk=attachment_id, state=Attachment.State.PENDING, tries=attachment.tries, due_at__lte=now
+    )
+    if not rows.update(tries=F("tries") + 1, why="", due_at=now + timedelta(seconds=TAKEN_SECONDS)):
+        return None
+    attachment.tries += 1
+    return attachment
+
+
+def _copy(attachment: Attachment) -> None:
+    if attachment.tries > MAX_TRIES and not attachment.why:
+        # The try before this one ended without a word: a fault of ours, or the end of its worker. The log has it.
+        _refuse(attachment, "The picture could not be taken in here. Ask the customer to send it again.")
         return
     try:
         answer = _fetch(attachment)
+    except Barred:
+        _refuse(attachment, "The picture's link leads to an address that is not called. Ask the customer for it again.")
+    except TooLong:
+        most = f"{MAX_INBOUND_BYTES // 1_000_000} MB"
+        _refuse(attachment, f"The picture is larger than {most}. Ask the customer for a smaller one.")
     except (NotSent, Unanswered) as error:
-        _later(attachment, f"The carrier's picture could not be fetched: {error}.")
-        return
-    if answer.status != 200:
-        _later(attachment, f"The carrier's picture could not be fetched: it answered {answer.status}.")
-        return
-    try:
-        store(attachment, pictures.prepare(answer.body, max_bytes=MAX_INBOUND_BYTES))
-    except pictures.BadPicture as error:
-        _refuse(attachment, str(error))
-    except OSError:
-        _later(attachment, "The picture could not be stored here; the disk may be full.")
-    news.changed([attachment.message.conversation_id])
+        _later(attachment, f"The picture could not be fetched: {error}.")
+    else:
+        _keep(attachment, answer)
 
 
 def _fetch(attachment: Attachment) -> HttpAnswer:
     account = attachment.message.account
     assert account is not None, "an inbound message has the account it came by"
     values = accounts.as_carrier_account(account)
-    headers = carriers.get(account.kind).media_headers(values, attachment.source_url)
-    return web.fetch(attachment.source_url, headers=headers, max_bytes=MAX_INBOUND_BYTES)
+    return web.fetch(
+        attachment.source_url,
+        headers=carriers.get(account.kind).media_headers(values, attachment.source_url),
+        max_bytes=MAX_INBOUND_BYTES,
+        timeout=settings.MESSAGING_MEDIA_TIMEOUT_SECONDS,
+        home=account.base_url,
+    )
 
 
-def _later(attachment: Attachment, why: str) -> None:
-    if attachment.tries >= MAX_TRIES:
-        _give_up(attachment, why)
+def _keep(attachment: Attachment, answer: HttpAnswer) -> None:
+    if answer.status != 200:
+        # What the carrier does not have will hardly come back; its other troubles pass.
+        tries = MAX_TRIES if 400 <= answer.status < 500 else PATIENT_TRIES
+        _later(attachment, f"The picture could not be fetched: the carrier answered {answer.status}.", tries=tries)
         return
-    due_at = timezone.now() + timedelta(seconds=RETRY_SECONDS[attachment.tries - 1])
-    Attachment.objects.filter(pk=attachment.pk).update(due_at=due_at, why=why[:300])
+    try:
+        picture = pictures.prepare(answer.body, max_bytes=MAX_INBOUND_BYTES)
+        with transaction.atomic():
+            if _pending(attachment).select_for_update().first() is not None:
+                store(attachment, picture)
+    except pictures.BadPicture as error:
+        _refuse(attachment, f"{error.what}. Ask the customer to send it as a photo.")
+    except OSError:
+        _later(attachment, "The picture could not be stored: the portal's disk may be full. Tell whoever runs it.")
 
 
-def _give_up(attachment: Attachment, why: str) -> None:
-    _refuse(attachment, why)
-    news.changed([attachment.message.conversation_id])
+def _later(attachment: Attachment, why: str, *, tries: int = PATIENT_TRIES) -> None:
+    if attachment.tries >= tries:
+        _refuse(attachment, f"{why} Ask the customer to send it again.")
+        return
+    wait = RETRY_SECONDS[min(attachment.tries, len(RETRY_SECONDS)) - 1]
+    _pending(attachment).update(
+        due_at=timezone.now() + timedelta(seconds=wait), why=f"{why} We try again by ourselves."[:300]
+    )
 
 
 def _refuse(attachment: Attachment, why: str) -> None:
-    Attachment.objects.filter(pk=attachment.pk).update(state=Attachment.State.REFUSED, why=why[:300])
+    _pending(attachment).update(state=Attachment.State.REFUSED, why=why[:300])
+
+
+def _pending(attachment: Attachment) -> QuerySet[Attachment]:
+    """Its row, unless a later try has it by now."""
+    return Attachment.objects.filter(pk=attachment.pk, state=Attachment.State.PENDING, tries=attachment.tries)
 
 
 def expect(message_id: int, organization_id: int, media: Collection[MediaLink]) -> list[Attachment]:

@@ -182,9 +182,19 @@ def _write(
 
 
 def _attach(message: Message, pictures: Sequence[Picture]) -> None:
-    for position, picture in enumerate(pictures):
-        row = Attachment(organization_id=message.organization_id, message=message, position=position)
-        media.store(row, picture)
+    """Raises MessageRefused when there is no room for them; no file of them is left then."""
+    rows: list[Attachment] = []
+    try:
+        for position, picture in enumerate(pictures):
+            row = Attachment(organization_id=message.organization_id, message=message, position=position)
+            media.store(row, picture)
+            rows.append(row)
+    except OSError:
+        media.discard(rows)
+        raise MessageRefused(
+            "The pictures could not be stored: the portal's disk may be full.",
+            "Tell whoever runs it, or send the text alone.",
+        ) from None
     if pictures:
         message.has_media = True
         message.save(update_fields=["has_media"])

@@ -140,6 +140,7 @@ CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # nothing on disk: the ticks ne
 # How long a worker may hold a text (design section 3). Half of it must exceed the carrier call's own deadline.
 MESSAGING_LEASE_SECONDS = config.integer("MESSAGING_LEASE_SECONDS", 60)
 MESSAGING_SEND_TIMEOUT_SECONDS = config.integer("MESSAGING_SEND_TIMEOUT_SECONDS", 20)
+MESSAGING_MEDIA_TIMEOUT_SECONDS = config.integer("MESSAGING_MEDIA_TIMEOUT_SECONDS", 20)
 MESSAGING_IN_FLIGHT = config.integer("MESSAGING_IN_FLIGHT", 200)
 WEBHOOK_MAX_BYTES = config.integer("WEBHOOK_MAX_BYTES", 262_144)
 
