@@ -6,7 +6,7 @@ from messaging import news
 from messaging.models import Contact, Conversation, ReadMark, ThreadNote
 from portal import audit, live, phone
 from portal.access import Can, may, team_ids, visible_threads
-from portal.models import Membership, Role
+from portal.models import Membership, Role, User
 from trunks.models import Did
 
 
@@ -127,6 +127,33 @@ def _assigned_words(to: Membership | None, by: Membership) -> str:
     if to is None:
         return f"{by} put this back for the team"
     return f"{by} took this over" if to == by else f"{by} assigned this to {to}"
+
+
+@transaction.atomic
+def let_go(membership: Membership, *, by: User) -> int:
+    """Threads of somebody who can answer them no longer are their team's again. How many; six statements for any.
+
+    For changes of a person's door, role or teams, in whose transaction it runs.
+    """
+    held = Conversation.objects.filter(assignee=membership).select_for_update().order_by("pk")
+    if membership.is_active and may(membership, Can.TEXT):
+        held = held.none() if membership.role == Role.OWNER else held.exclude(team__in=team_ids(membership))
+    numbers = dict(held.values_list("pk", "number"))
+    if not numbers:
+        return 0
+    Conversation.objects.filter(pk__among=numbers).update(assignee=None)
+    text = f"{membership} can no longer answer this; it is the team's again"
+    ThreadNote.objects.bulk_create(
+        ThreadNote(conversation_id=pk, kind="assigned", text=text[:300], by=by) for pk in numbers
+    )
+    audit.record_all(
+        "messaging.thread.assigned",
+        ((number, {"conversation": pk, "to": None, "given_to": "nobody"}) for pk, number in numbers.items()),
+        organization=membership.organization,
+        by=by,
+    )
+    news.changed(numbers)
+    return len(numbers)
 
 
 @transaction.atomic

@@ -1,6 +1,7 @@
 """People of an organization: invitations, roles, teams, and doors that close at once.
 
-Every change is audited in its own transaction and ends the person's event streams: no screen outlives a right.
+Every change is audited in its own transaction and ends the person's event streams: no screen outlives a right, and no
+conversation stays with somebody who can no longer answer it.
 """
 
 import hashlib
@@ -20,6 +21,7 @@ from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.utils import timezone
 
+from messaging import conversations
 from portal import audit, live
 from portal.models import Invitation, Membership, Organization, Role, Team, User
 
@@ -187,6 +189,7 @@ def change(*, membership: Membership, role: str, of: Collection[Team], by: User)
     membership.save(update_fields=["role"])
     membership.teams.set(of)
     _record("portal.member.changed", membership.organization, by, membership.user, before=before, after=after)
+    conversations.let_go(membership, by=by)
     live.access_changed(membership.user_id, organization_id=membership.organization_id)
 
 
@@ -196,7 +199,9 @@ def deactivate(*, membership: Membership, by: User) -> None:
     _keep_an_owner(membership)
     if not Membership.objects.filter(pk=membership.pk, is_active=True).update(is_active=False):
         return
+    membership.is_active = False
     _record("portal.member.deactivated", membership.organization, by, membership.user)
+    conversations.let_go(membership, by=by)
     live.access_changed(membership.user_id, organization_id=membership.organization_id)
     if not Membership.objects.filter(user_id=membership.user_id, is_active=True).exists():
         for session in UserSession.objects.filter(user_id=membership.user_id):

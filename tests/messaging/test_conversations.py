@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from messaging import conversations
@@ -142,6 +144,47 @@ def test_nobody_of_another_organization_is_given_a_thread(
 ) -> None:
     with pytest.raises(ConversationRefused):
         conversations.assign(conversation=thread, to=other_house.owner, by=house.owner)
+
+
+@pytest.mark.parametrize("count", [1, 7])
+def test_threads_of_somebody_who_left_are_their_teams_again(
+    house: House, django_assert_num_queries: Any, count: int
+) -> None:
+    did = make_did(house.organization, "+13125550001", house.sales)
+    threads = [make_thread(did, f"+1212555{2000 + number}", assignee=house.agent) for number in range(count)]
+    other = make_thread(did, "+12125559999", assignee=house.supervisor)
+    house.agent.is_active = False
+    LiveEvent.objects.all().delete()
+    with django_assert_num_queries(8):  # six, and the savepoint's two
+        assert conversations.let_go(house.agent, by=house.owner.user) == count
+    notes = ThreadNote.objects.order_by("conversation").values_list("conversation", "kind", "text", "by")
+    sentence = "agent@north.example can no longer answer this; it is the team's again"
+    assert list(notes) == [(thread.pk, "assigned", sentence, house.owner.user_id) for thread in threads]
+    assert list(Conversation.objects.filter(assignee=None).order_by("pk")) == threads
+    assert Conversation.objects.get(assignee=house.supervisor) == other
+    events = AuditEvent.objects.filter(action="messaging.thread.assigned").order_by("pk")
+    assert [(event.subject, event.by, event.data) for event in events] == [
+        (thread.number, house.owner.user, {"conversation": thread.pk, "to": None, "given_to": "nobody"})
+        for thread in threads
+    ]
+    assert {pk for _, _, refs in published() for pk in refs} == {thread.pk for thread in threads}
+    assert conversations.let_go(house.agent, by=house.owner.user) == 0
+
+
+def test_only_threads_that_are_out_of_reach_are_let_go(house: House) -> None:
+    house.supervisor.teams.set([house.sales, house.support])
+    sales = make_thread(make_did(house.organization, "+13125550001", house.sales), "+12125550142")
+    support = make_thread(make_did(house.organization, "+13125550002", house.support), "+12125550142")
+    nobodys = make_thread(make_did(house.organization, "+13125550003", None), "+12125550142")
+    Conversation.objects.update(assignee=house.supervisor)
+    house.supervisor.teams.set([house.support])
+    assert conversations.let_go(house.supervisor, by=house.owner.user) == 2
+    assert list(Conversation.objects.filter(assignee=house.supervisor)) == [support]
+    assert set(Conversation.objects.filter(assignee=None)) == {sales, nobodys}
+    house.supervisor.role = Role.DIALER_ADMIN  # who answers nobody
+    assert conversations.let_go(house.supervisor, by=house.owner.user) == 1
+    Conversation.objects.update(assignee=house.owner)
+    assert conversations.let_go(house.owner, by=house.owner.user) == 0
 
 
 @pytest.mark.parametrize("move", ["close", "assign"])

@@ -9,8 +9,10 @@ from django.core.exceptions import ValidationError
 from django.test import Client
 from django.utils import timezone
 
+from messaging.models import Conversation
 from portal import people
 from portal.models import AuditEvent, Invitation, LiveEvent, Membership, Organization, Role, Team, User
+from tests.messaging.threads import make_did, make_thread
 from tests.people import House, add_member, sign_in
 
 pytestmark = pytest.mark.django_db
@@ -156,6 +158,34 @@ def test_whoever_is_deactivated_is_signed_out_everywhere(house: House) -> None:
     ] * 2
     assert not UserSession.objects.filter(user=house.agent.user).exists()
     assert ended_for(house.agent) >= 1
+
+
+@pytest.mark.parametrize("how", ["deactivated", "another team", "another role"])
+def test_whoever_can_no_longer_answer_leaves_no_thread_behind(house: House, how: str) -> None:
+    did = make_did(house.organization, "+13125550001", house.sales)
+    thread = make_thread(did, "+12125550142", assignee=house.agent)
+    match how:
+        case "deactivated":
+            people.deactivate(membership=house.agent, by=house.owner.user)
+        case "another team":
+            people.change(membership=house.agent, role=Role.AGENT, of=[house.support], by=house.owner.user)
+        case _:
+            people.change(membership=house.agent, role=Role.DIALER_ADMIN, of=[house.sales], by=house.owner.user)
+    thread.refresh_from_db()
+    assert thread.assignee is None
+    assert thread.notes.get().text == "agent@north.example can no longer answer this; it is the team's again"
+    what = "portal.member.deactivated" if how == "deactivated" else "portal.member.changed"
+    assert actions() == [what, "messaging.thread.assigned"]
+
+
+def test_whoever_may_still_answer_keeps_the_threads(house: House) -> None:
+    thread = make_thread(make_did(house.organization, "+13125550001", house.sales), "+12125550142")
+    Conversation.objects.filter(pk=thread.pk).update(assignee=house.agent)
+    people.change(membership=house.agent, role=Role.SUPERVISOR, of=[house.sales], by=house.owner.user)
+    with pytest.raises(people.Refused):
+        people.deactivate(membership=house.owner, by=house.owner.user)
+    thread.refresh_from_db()
+    assert thread.assignee == house.agent
 
 
 def test_whoever_has_another_house_stays_signed_in_there(house: House, other_house: House) -> None:
