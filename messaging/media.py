@@ -142,7 +142,7 @@ def _copy(attachment: Attachment) -> None:
     try:
         answer = _fetch(attachment)
     except Barred:
-        _refuse(attachment, "The picture's link leads to an address that is not called. Ask the customer for it again.")
+        _refuse(attachment, "The picture's link leads nowhere, or to a private address. Ask the customer for it again.")
     except TooLong:
         most = f"{MAX_INBOUND_BYTES // 1_000_000} MB"
         _refuse(attachment, f"The picture is larger than {most}. Ask the customer for a smaller one.")

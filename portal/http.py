@@ -36,7 +36,10 @@ class NotSent(Exception):
 
 
 class Barred(NotSent):
-    """The address is one we never call: no web address, or a private one. Asking again is of no use."""
+    """The address is one we never call: no web address, a private one, or one redirect too many.
+
+    Asking again is of no use.
+    """
 
 
 class Unanswered(Exception):

@@ -355,7 +355,8 @@ async def _carry(session: aiohttp.ClientSession, request: HttpCall, target: URL,
             headers = {name.lower(): value for name, value in response.headers.items()}
             return HttpAnswer(status=response.status, headers=headers, body=body)
     except (aiohttp.ClientError, OSError, ValueError, EOFError, zlib.error) as error:
-        kind = Unanswered if trip.connected else Barred if trip.barred else NotSent
+        is_barred = trip.barred or isinstance(error, aiohttp.InvalidURL)
+        kind = Unanswered if trip.connected else Barred if is_barred else NotSent
         # From None: the messages of some of these errors hold the whole address.
         raise kind(_why(error)) from None
 
@@ -396,8 +397,15 @@ def _why(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return str(error.os_error) or type(error.os_error).__name__
-    return type(error).__name__
+        return error.os_error.strerror or str(error.os_error) or type(error.os_error).__name__
+    return next((words for kinds, words in _WORDS if isinstance(error, kinds)), type(error).__name__)
+
+
+_WORDS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
+    ((aiohttp.ServerDisconnectedError, ConnectionError), "the connection was closed"),
+    ((aiohttp.ClientPayloadError, EOFError, zlib.error), "the answer broke off"),
+    (aiohttp.ClientResponseError, "the answer cannot be read"),
+)
 
 
 # --- Links that others gave us ---
@@ -434,12 +442,12 @@ async def _follow(session: aiohttp.ClientSession, request: HttpCall, hops: int, 
     outcome = await _outcome(session, request, None, None, home)
     while (place := _redirect(outcome)) is not None:
         if hops == 0:
-            return Unanswered("too many redirects")
+            return Barred("too many redirects")
         hops -= 1
         try:
             request = _next_hop(request, place, ends - time.monotonic())
         except ValueError:
-            return Unanswered("the redirect leads to no web address")
+            return Barred("the redirect leads to no web address")
         outcome = await _outcome(session, request, None, None, home)
     return outcome
 

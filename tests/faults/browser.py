@@ -2,7 +2,11 @@
 
 import re
 import uuid
+from collections.abc import Sequence
 from urllib.parse import urlencode
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from portal.models import Membership
 from tests.faults.house import Site
@@ -15,10 +19,16 @@ class Browser:
         self.slug = who.organization.slug
         self.cookies = {"sessionid": sign_in(who).cookies["sessionid"].value}
 
-    def ask(self, method: str, path: str, form: dict[str, str] | None = None) -> tuple[int, str]:
+    def ask(
+        self, method: str, path: str, form: dict[str, str] | None = None, pictures: Sequence[bytes] = ()
+    ) -> tuple[int, str]:
         headers = {"cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
         body = None
-        if form is not None:
+        if pictures:
+            files = [SimpleUploadedFile("photo.jpg", picture, "image/jpeg") for picture in pictures]
+            headers["content-type"] = MULTIPART_CONTENT
+            body = encode_multipart(BOUNDARY, {**(form or {}), "pictures": files})
+        elif form is not None:
             headers["content-type"] = "application/x-www-form-urlencoded"
             body = urlencode(form).encode()
         status, content, answered = self.portal.ask(method, path, body, headers)
@@ -42,6 +52,11 @@ class Browser:
         """Post the reply form; each time as a new one unless a form is given. The status."""
         sent = form or {**self._token(thread), "key": uuid.uuid4().hex}
         return self.ask("POST", f"/{self.slug}/inbox/{thread}/reply/", {**sent, "body": body})[0]
+
+    def reply_with(self, thread: int, body: str, *pictures: bytes) -> tuple[int, str]:
+        """Post the reply form with pictures; the status and the page."""
+        form = {**self._token(thread), "key": uuid.uuid4().hex, "body": body}
+        return self.ask("POST", f"/{self.slug}/inbox/{thread}/reply/", form, pictures)
 
     def _token(self, thread: int) -> dict[str, str]:
         if "csrftoken" not in self.cookies:

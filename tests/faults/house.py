@@ -9,7 +9,7 @@ import socket
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -77,16 +77,17 @@ class Site:
         until(lambda: self.ask("GET", "/healthz")[0] == 200, what=self.logs)
         return program
 
-    def start_worker(self) -> Program:
+    def start_worker(self, *inside: str) -> Program:
+        """`inside`: words in front of its command, of a program that becomes it."""
         self._count += 1
         name = f"worker{self._count}"
         if not IS_PRODUCTION:
-            program = self.start(name, kept("tests.faults.embedded_worker"))
+            program = self.start(name, [*inside, *kept("tests.faults.embedded_worker")])
             until(lambda: "Ready" in program.said(), what=self.logs)
             return program
         words = ["-A", "portal.celery", "worker", "-c", "8", "-Q", QUEUES, "-n", f"{name}@faults", "--without-mingle"]
         before = self._consumers()
-        program = self.start(name, kept("celery", *words, "--without-gossip"))
+        program = self.start(name, [*inside, *kept("celery", *words, "--without-gossip")])
         until(lambda: self._consumers() - before, what=self.logs)
         return program
 
@@ -280,14 +281,20 @@ class Site:
         path = f"/hooks/sandbox/{account.pk}/"
         return self.ask("POST", path, body, {"content-type": "application/json", **sent})[0]
 
+    def allow(self, *entries: str) -> None:
+        """More private hosts, for programs that start from now on."""
+        self.environ["PORTAL_PRIVATE_HOSTS"] = ",".join([self.environ["PORTAL_PRIVATE_HOSTS"], *entries])
+
     def customer_texts(self, thread: Conversation, text: str) -> int:
         """The customer of a thread writes to its DID; the status of the webhook's answer."""
         event = f"in-{uuid.uuid4().hex}"
         return self.hook(inbound_text(event, did=thread.did.number, customer=thread.number, text=text))
 
 
-def inbound_text(event: str, *, did: str, customer: str, text: str) -> bytes:
-    data = {"id": event, "from": customer, "to": did, "text": text, "media": [], "answered": ""}
+def inbound_text(event: str, *, did: str, customer: str, text: str, pictures: Sequence[str] = ()) -> bytes:
+    """`pictures`: their links."""
+    media = [{"url": link, "content_type": "image/jpeg", "size": 1_000} for link in pictures]
+    data = {"id": event, "from": customer, "to": did, "text": text, "media": media, "answered": ""}
     return callbacks.envelope(event, "message.received", time.time_ns() // 1_000, data)
 
 

@@ -99,7 +99,7 @@ def test_a_private_address_is_never_fetched(desk: Desk, url: str) -> None:
     attachment.refresh_from_db()
     assert (attachment.state, attachment.tries) == ("refused", 1)
     assert attachment.why == (
-        "The picture's link leads to an address that is not called. Ask the customer for it again."
+        "The picture's link leads nowhere, or to a private address. Ask the customer for it again."
     )
 
 
