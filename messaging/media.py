@@ -1,6 +1,5 @@
 """Pictures on their way out: signed, expiring links that carriers fetch. And in: copied from the carrier's links."""
 
-import threading
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -18,6 +17,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from messaging import news, pictures
+from messaging.hands import Hands
 from messaging.models import Attachment
 from portal import web
 from portal.http import Barred, HttpAnswer, NotSent, TooLong, Unanswered
@@ -31,7 +31,7 @@ MAX_TRIES = 5
 RETRY_SECONDS = (5, 30, 120, 600, 3_600)
 PATIENT_TRIES = 50  # two days: as long as the hastiest carrier keeps a picture (Bandwidth)
 TAKEN_SECONDS = 60  # when a worker that began a try and said no more is taken for dead
-_hands = threading.BoundedSemaphore(4)  # pictures a process fetches at once, of the eight threads of a worker
+_hands = Hands(4)  # of a worker's eight threads
 
 
 def _signer() -> TimestampSigner:
@@ -102,7 +102,7 @@ def discard(attachments: Iterable[Attachment]) -> None:
 # --- Inbound: copied from the carrier's links ---
 
 
-def due(limit: int = 100) -> list[int]:
+def due(limit: int = 50) -> list[int]:
     """Inbound pictures that wait to be copied."""
     rows = Attachment.objects.filter(state=Attachment.State.PENDING, due_at__lte=timezone.now())
     return list(rows.order_by("due_at").values_list("pk", flat=True)[:limit])
@@ -110,15 +110,11 @@ def due(limit: int = 100) -> list[int]:
 
 def copy(attachment_id: int) -> None:
     """Fetch one inbound picture from the carrier and keep it; put off or refused with a sentence for the thread."""
-    if not _hands.acquire(blocking=False):
-        return  # the tick asks again; slow links must not take every thread of a worker
-    try:
-        attachment = _taken(attachment_id)
+    with _hands.on() as is_free:
+        attachment = _taken(attachment_id) if is_free else None
         if attachment is not None:
             _copy(attachment)
             news.changed([attachment.message.conversation_id])
-    finally:
-        _hands.release()
 
 
 def _taken(attachment_id: int) -> Attachment | None:

@@ -285,13 +285,17 @@ def _wave(
         yield one
 
 
-def run(steps: Steps[T], *, hosts: Collection[str] | None) -> T:
-    """Make the calls that `steps` yields, one after another, and return its result."""
+def run(steps: Steps[T], *, hosts: Collection[str] | None, timeout_seconds: float | None = None) -> T:
+    """Make the calls that `steps` yields, one after another, and return its result.
+
+    timeout_seconds: the deadline of each call, when not its own.
+    """
     try:
         request = next(steps)
         while True:
             try:
-                answer = call(request, hosts=hosts)
+                timed = replace(request, timeout_seconds=timeout_seconds or request.timeout_seconds)
+                answer = call(timed, hosts=hosts)
             except (NotSent, Unanswered) as error:
                 request = steps.throw(error)
             else:

@@ -9,6 +9,7 @@ from messaging import lookups
 from messaging.models import Attempt, AttemptPart, Message, State
 from portal.clock import database_now
 from tests.messaging.desk import Desk
+from trunks.models import CarrierAccount
 
 
 def unconfirmed(desk: Desk, ending: str) -> tuple[Message, Attempt]:
@@ -66,3 +67,36 @@ def test_the_carrier_is_asked_less_and_less_often(desk: Desk) -> None:
     assert lookups.due(database_now()) == []
     with time_machine.travel(timezone.now() + timedelta(seconds=5)):
         assert lookups.due(timezone.now()) == [attempt.pk]
+
+
+def test_the_accounts_take_turns(desk: Desk) -> None:
+    """One with many in doubt keeps no other waiting, and those asked least come first."""
+    other = CarrierAccount.objects.create(
+        organization=desk.house.organization, kind="sandbox", name="Other", base_url="http://127.0.0.1:1"
+    )
+    message, attempt = unconfirmed(desk, "0006")
+    Attempt.objects.update(look_ups=1, started_at=timezone.now() - timedelta(hours=1))
+    more = Attempt.objects.bulk_create(
+        Attempt(
+            message=message,
+            number=number,
+            account=other if number == 9 else desk.account,
+            state=State.UNCONFIRMED,
+            started_at=attempt.started_at - timedelta(hours=1),
+        )
+        for number in range(2, 10)
+    )
+    mine, others = [one.pk for one in more[:-1]], more[-1].pk
+    assert lookups.due(timezone.now(), limit=3) == [mine[0], others, mine[1]]
+    assert lookups.due(timezone.now()) == [mine[0], others, *mine[1:], attempt.pk]
+
+
+def test_a_carrier_that_does_not_answer_holds_two_threads_at_most(desk: Desk) -> None:
+    _, attempt = unconfirmed(desk, "0007")
+    with lookups._hands.on(desk.account.pk), lookups._hands.on(desk.account.pk):
+        lookups.look_up(attempt.pk)
+        attempt.refresh_from_db()
+        assert (attempt.state, attempt.look_ups) == (State.UNCONFIRMED, 0)
+    lookups.look_up(attempt.pk)
+    attempt.refresh_from_db()
+    assert attempt.look_ups == 1

@@ -2,7 +2,6 @@
 
 import errno
 import io
-import threading
 from datetime import timedelta
 from http import HTTPStatus
 from itertools import count
@@ -19,6 +18,7 @@ from django.utils import timezone
 from PIL import Image
 
 from messaging import inbound, media
+from messaging.hands import Hands
 from messaging.models import Attachment, Message
 from messaging.outbound import MessageRefused
 from messaging.pictures import prepare
@@ -189,8 +189,8 @@ def test_a_try_that_was_overtaken_keeps_nothing(desk: Desk, monkeypatch: pytest.
 
 def test_no_more_than_a_few_are_fetched_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     attachment = came_with(desk, served(desk, "/a.png", png()))
-    monkeypatch.setattr(media, "_hands", threading.BoundedSemaphore(1))
-    with media._hands:
+    monkeypatch.setattr(media, "_hands", Hands(1))
+    with media._hands.on():
         media.copy(attachment.pk)
         attachment.refresh_from_db()
         assert (attachment.state, attachment.tries, media.due()) == ("pending", 0, [attachment.pk])
