@@ -54,6 +54,7 @@ def tick(**_: Any) -> None:
 @app.task(name="messaging.upkeep")
 def upkeep(**_: Any) -> None:
     """Twice a minute: what may wait a little."""
+    health.beat(health.UPKEEP, database_now())
     inbound.place_parked()
     texting.sweep_pending()
     live.trim()

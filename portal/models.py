@@ -12,7 +12,7 @@ from django.db.models.functions import Lower, Now
 
 # First words of addresses that are not organizations (portal/urls.py); a guard test keeps the two in step.
 RESERVED_SLUGS = frozenset(
-    {"accounts", "admin", "hooks", "healthz", "invitation", "live", "m", "me", "readyz", "static"}
+    {"accounts", "admin", "hooks", "healthz", "invitation", "live", "m", "me", "metrics", "readyz", "static"}
 )
 
 

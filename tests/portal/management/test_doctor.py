@@ -1,18 +1,23 @@
 """What `doctor` finds, each by making the trouble and mending it again."""
 
 import json
+import os
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from celery import Celery
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from messaging import health, lookups
+from messaging import health, lookups, tasks
 from messaging.models import (
     Attempt,
     Delivery,
@@ -26,9 +31,10 @@ from messaging.models import (
 )
 from portal import doctor
 from portal.clock import database_now
-from portal.doctor import Finding, Level
+from portal.doctor import Finding, Level, Look, findings, ground, rows
 from tests.messaging.threads import make_account, make_did, make_thread, say
 from tests.people import House
+from tests.trunks.makers import make_account as make_carrier
 from trunks.models import CarrierAccount, Did, TextState
 
 
@@ -40,6 +46,7 @@ def quiet(house: House, settings: Any, tmp_path: Path) -> House:
     settings.REDIS_URL = ""
     settings.EMBEDDED = True
     health.beat(health.TICK, timezone.now())
+    health.beat(health.UPKEEP, timezone.now())
     make_did(house.organization, "+13125550100", house.sales)
     now = timezone.now()
     CarrierAccount.objects.update(checked_at=now, last_sent_at=now, last_heard_at=now)
@@ -52,6 +59,10 @@ def problems() -> list[tuple[str, str]]:
 
 def notes() -> list[tuple[str, str]]:
     return [(one.subject, one.sentence) for one in doctor.examine() if one.level == Level.NOTE]
+
+
+def waits() -> list[tuple[str, str]]:
+    return [(one.subject, one.sentence) for one in doctor.examine() if one.level == Level.WAITING]
 
 
 def before(**span: float) -> Any:
@@ -67,7 +78,7 @@ def test_a_portal_at_rest_is_well(quiet: House) -> None:
         "ok       tick: Beat and a worker of the queue `upkeep` are alive.",
         "ok       carrier Sandbox of north: sent 0 s ago; heard 0 s ago.",
     ]
-    assert (problems(), notes()) == ([], [])
+    assert (problems(), notes(), waits()) == ([], [], [])
 
 
 def test_problems_are_the_exit_status_and_json_is_the_same_list(quiet: House) -> None:
@@ -89,6 +100,21 @@ def test_problems_are_the_exit_status_and_json_is_the_same_list(quiet: House) ->
 def test_a_tick_that_never_came(quiet: House) -> None:
     Heartbeat.objects.all().delete()
     assert problems() == [("tick", "The tick of a second has never come: beat or the worker is down.")]
+
+
+def test_an_upkeep_that_fails_while_the_tick_lives(quiet: House) -> None:
+    Heartbeat.objects.filter(task=health.UPKEEP).update(at=before(minutes=4))
+    assert problems() == [("upkeep", "The upkeep of each half minute last came 4 min ago.")]
+    Heartbeat.objects.filter(task=health.UPKEEP).delete()
+    assert (problems(), waits()) == ([], [("upkeep", "The upkeep of each half minute has not come yet.")])
+
+
+def test_the_workers_tasks_leave_their_heartbeats(quiet: House) -> None:
+    Heartbeat.objects.all().delete()
+    tasks.tick()
+    tasks.upkeep()
+    assert set(health.silences(database_now())) == {health.TICK, health.UPKEEP}
+    assert (problems(), waits()) == ([], [])
 
 
 def test_a_loopback_address_is_a_problem_only_for_carriers_in_the_world(quiet: House, settings: Any) -> None:
@@ -129,6 +155,13 @@ def test_texts_go_out_and_nothing_comes_back(quiet: House) -> None:
     assert problems() == []
 
 
+def test_a_webhook_that_nobody_has_worked_off_was_heard_all_the_same(quiet: House) -> None:
+    CarrierAccount.objects.update(last_sent_at=before(minutes=5), last_heard_at=before(hours=30))
+    delivery(received_at=before(minutes=4))
+    waits = "1 webhook waiting to be worked off, the oldest for 4 min."
+    assert problems() == [("webhooks of Sandbox of north", waits)]
+
+
 def test_refused_webhooks_of_the_last_day(quiet: House) -> None:
     account = CarrierAccount.objects.get()
     RefusedDelivery.objects.create(account=account, why="The request is not signed.", header_names="", body_bytes=3)
@@ -142,7 +175,7 @@ def test_refused_webhooks_of_the_last_day(quiet: House) -> None:
 def queued(house: House, **fields: Any) -> Message:
     account = make_account(house.organization)
     lane, _ = Lane.objects.get_or_create(account=account, campaign=None)
-    message = say(make_thread(Did.objects.get()), "Hello", state=State.QUEUED, lane=lane)
+    message = say(make_thread(Did.objects.get(number="+13125550100")), "Hello", state=State.QUEUED, lane=lane)
     Message.objects.filter(pk=message.pk).update(**fields)
     return message
 
@@ -155,12 +188,12 @@ def test_a_lane_nobody_sends_on(quiet: House) -> None:
     ]
 
 
-def test_a_lane_that_moves_slowly_is_a_note(quiet: House) -> None:
+def test_a_lane_that_moves_slowly_waits(quiet: House) -> None:
     queued(quiet, due_at=before(minutes=4))
     queued(quiet, due_at=before(minutes=3))
     Lane.objects.update(next_slot_at=timezone.now())
     assert problems() == []
-    assert notes() == [("lane Sandbox of north", "2 due texts waiting, the oldest for 4 min.")]
+    assert waits() == [("lane Sandbox of north", "2 due texts waiting, the oldest for 4 min.")]
 
 
 def test_a_closed_lane(quiet: House) -> None:
@@ -168,12 +201,25 @@ def test_a_closed_lane(quiet: House) -> None:
     Lane.objects.update(paused_until=timezone.now() + timedelta(seconds=30), paused_why="It answers 503.", failures=4)
     ((subject, sentence),) = problems()
     assert subject == "lane Sandbox of north"
-    assert sentence in {f"Closed for {left} s more, after 4 failures in a row: It answers 503." for left in (28, 29)}
+    queue = "1 due text waiting, the oldest for 4 min."
+    assert sentence in {
+        f"Closed for {left} s more, after 4 failures in a row: It answers 503. {queue}" for left in (28, 29)
+    }
+
+
+def test_a_lane_that_has_just_closed_is_a_note(quiet: House) -> None:
+    queued(quiet, due_at=before(seconds=5))
+    Lane.objects.update(paused_until=timezone.now() + timedelta(seconds=30), paused_why="It answers 429.", failures=1)
+    assert problems() == []
+    ((_, sentence),) = notes()
+    assert sentence.partition(" more, ")[2] == (
+        "after 1 failure in a row: It answers 429. 1 due text waiting, the oldest for 5 s."
+    )
 
 
 def test_texts_not_due_yet_are_no_news(quiet: House) -> None:
     queued(quiet, due_at=timezone.now() + timedelta(hours=1))
-    assert (problems(), notes()) == ([], [])
+    assert (problems(), notes(), waits()) == ([], [], [])
 
 
 def test_unconfirmed_texts_are_looked_up_and_then_a_persons(quiet: House) -> None:
@@ -182,13 +228,15 @@ def test_unconfirmed_texts_are_looked_up_and_then_a_persons(quiet: House) -> Non
         message=message, number=1, account=CarrierAccount.objects.get(), state=State.UNCONFIRMED,
         started_at=before(seconds=90),
     )  # fmt: skip
-    assert notes() == [("unconfirmed", "1 text being looked up, the oldest sent 90 s ago.")]
+    assert waits() == [("unconfirmed at Sandbox of north", "1 text being looked up, the oldest sent 90 s ago.")]
     Attempt.objects.update(look_ups=lookups.MAX_LOOK_UPS)
-    assert problems() == [("unconfirmed", "1 text not confirmed, and the carrier was asked in vain.")]
+    assert problems() == [
+        ("unconfirmed at Sandbox of north", "1 text not confirmed, and the carrier was asked in vain.")
+    ]
 
 
 def delivery(**fields: Any) -> Delivery:
-    account = CarrierAccount.objects.get()
+    account = CarrierAccount.objects.get(name="Sandbox")
     values = {"account": account, "key": str(Delivery.objects.count()), "url": "", "body": b"{}"} | fields
     return Delivery.objects.create(**values)
 
@@ -197,7 +245,8 @@ def test_webhooks_nobody_works_off(quiet: House) -> None:
     delivery(received_at=before(seconds=10))
     assert problems() == []
     delivery(received_at=before(minutes=10))
-    assert problems() == [("webhooks", "2 webhooks waiting to be worked off, the oldest for 10 min.")]
+    sentence = "2 webhooks waiting to be worked off, the oldest for 10 min."
+    assert problems() == [("webhooks of Sandbox of north", sentence)]
 
 
 def test_webhooks_that_could_not_be_used(quiet: House) -> None:
@@ -206,8 +255,9 @@ def test_webhooks_that_could_not_be_used(quiet: House) -> None:
     delivery(processed_at=done, error="no list of events", received_at=before(hours=4))
     delivery(processed_at=done, error=f"{health.UNKNOWN_WORDS}teleported", received_at=before(hours=5))
     delivery(processed_at=done, error="old", received_at=before(days=8))
-    assert problems() == [("webhooks", "2 from Sandbox of north, the last 3 h ago: no list of events")]
-    assert notes() == [("webhooks", "1 from Sandbox of north, the last 5 h ago: Unknown words: teleported")]
+    subject = "webhooks of Sandbox of north"
+    assert problems() == [(subject, "2 webhooks not understood, the last 3 h ago: no list of events")]
+    assert notes() == [(subject, "1 webhook with words unknown here, the last 5 h ago: teleported")]
 
 
 def test_texts_to_unknown_dids_and_receipts_of_unknown_texts(quiet: House) -> None:
@@ -220,14 +270,16 @@ def test_texts_to_unknown_dids_and_receipts_of_unknown_texts(quiet: House) -> No
         account=account, carrier_id="c", status="sent", word="sent", carrier_at=before(hours=1),
         received_at=before(hours=1),
     )  # fmt: skip
-    assert problems() == [("unknown DID", "2 texts to +13125550177 by Sandbox of north, which is no DID here.")]
-    assert notes() == [("receipts", "1 receipt of the last day for no text of this portal.")]
+    sentence = "2 texts to (312) 555-0177, which is no DID here."
+    assert problems() == [("unknown DID at Sandbox of north", sentence)]
+    sentence = "1 receipt of the last day for no text of this portal."
+    assert notes() == [("receipts of Sandbox of north", sentence)]
 
 
 def test_dids_pending_for_long(quiet: House) -> None:
     Did.objects.update(text_state=TextState.PENDING, text_changed_at=before(minutes=20), text_why="It answers 503.")
-    sentence = "1 DID waiting for Sandbox of north, the oldest for 20 min. It answers 503."
-    assert problems() == [("pending DIDs", sentence)]
+    sentence = "1 DID waiting for the carrier, the oldest for 20 min. It answers 503."
+    assert problems() == [("pending DIDs of Sandbox of north", sentence)]
     Did.objects.update(text_changed_at=before(minutes=5))
     assert problems() == []
 
@@ -254,6 +306,34 @@ def test_pictures_that_cannot_be_stored(quiet: House, settings: Any, tmp_path: P
     assert [subject for subject, _ in problems()] == ["storage"]
 
 
+def test_a_disk_that_fills(quiet: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    room = 1_500_000_000
+    monkeypatch.setattr(ground.shutil, "disk_usage", lambda path: SimpleNamespace(free=room))
+    assert (problems(), notes()) == ([], [("disk", "The disk has 1500 MB left.")])
+    room = 150_000_000
+    assert (problems(), notes()) == ([("disk", "The disk has 150 MB left.")], [])
+
+
+def test_a_public_portal_that_shows_its_settings_and_mails_into_a_folder(quiet: House, settings: Any) -> None:
+    settings.PORTAL_PUBLIC_URL = "https://texts.example.com"
+    settings.DEBUG = True
+    settings.EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    sentence = "PORTAL_DEBUG is on while the portal has a public address: error pages show settings."
+    assert problems() == [("debug", sentence)]
+    assert notes() == [("mail", "Mail is written to a folder and reaches nobody.")]
+
+
+@pytest.mark.postgres
+def test_queues_that_no_worker_takes(quiet: House, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A database of Redis that no other test takes: a worker of theirs would answer.
+    settings.REDIS_URL = urlsplit(os.environ["REDIS_URL"])._replace(path="/7").geturl()
+    app = Celery("portal", broker=settings.REDIS_URL)
+    app.conf.update(task_routes=settings.CELERY_TASK_ROUTES, task_default_queue="upkeep")
+    monkeypatch.setattr(ground, "app", app)
+    sentence = "No worker takes tasks from: dispatch, media, upkeep, webhooks."
+    assert problems() == [("workers", sentence)]
+
+
 def test_storing_leaves_nothing_behind(quiet: House, settings: Any, tmp_path: Path) -> None:
     place = tmp_path / "media"
     settings.STORAGES = {
@@ -278,35 +358,40 @@ def test_a_server_without_redis(quiet: House, settings: Any) -> None:
     assert [subject for subject, _ in problems()] == ["redis"]
 
 
-def test_a_database_behind_its_code(quiet: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_unapplied", lambda: 2)
+def test_a_database_behind_its_code(quiet: House) -> None:
+    MigrationRecorder.Migration.objects.filter(app="messaging").order_by("-pk").first().delete()
     found = doctor.examine()
     assert found[-1] == Finding(
-        Level.PROBLEM, "database", "2 migrations not applied yet.",
+        Level.PROBLEM, "database", "1 migration not applied yet.",
         "Run `manage.py migrate`, or start `up`, which does it.",
     )  # fmt: skip
 
 
 def test_clocks_apart(quiet: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "database_now", lambda: timezone.now() + timedelta(seconds=60))
+    monkeypatch.setattr(ground, "database_now", lambda: timezone.now() + timedelta(seconds=60))
     assert ("clock", "The clocks of this machine and of the database are 60.0 s apart.") in problems()
 
 
 def test_rows_cost_the_same_however_many(quiet: House) -> None:
     def cost() -> int:
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
-            for check in doctor.ROWS:
-                list(check(database_now()))
+        look = Look(database_now())
+        with CaptureQueriesContext(connection) as queries:
+            for check in (*rows.OF_SERVER, *rows.OF_ACCOUNTS):
+                list(check(look))
         return len(queries)
 
     queued(quiet, due_at=before(minutes=4))
     delivery(received_at=before(minutes=10))
     first = cost()
-    for _ in range(5):
+    for at in range(5):
         queued(quiet, due_at=before(minutes=4))
         delivery(received_at=before(minutes=10))
+        account = make_carrier(quiet.organization, f"Carrier {at}")
+        Lane.objects.create(account=account)
+        make_did(
+            quiet.organization, f"+1312555011{at}", account=account, text_state=TextState.PENDING,
+            text_changed_at=before(hours=1),
+        )  # fmt: skip
     assert cost() == first
 
 
@@ -315,4 +400,4 @@ def test_rows_cost_the_same_however_many(quiet: House) -> None:
     [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7_199, "119 min"), (7_200, "2 h"), (172_800, "2 days"), (-3, "0 s")],
 )
 def test_spans_in_one_unit(seconds: int, words: str) -> None:
-    assert doctor.ago(timedelta(seconds=seconds)) == words
+    assert findings.ago(timedelta(seconds=seconds)) == words
