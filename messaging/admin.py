@@ -6,9 +6,8 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from messaging import deliveries, doorbell
+from messaging import replays
 from messaging.models import Attempt, DailyUse, Delivery, Lane, Message, ParkedText, Receipt, RefusedDelivery
-from portal import audit
 from portal.admin import ReadOnly
 
 
@@ -58,14 +57,7 @@ class DeliveryAdmin(ReadOnly):
     @admin.action(description="Process once more")
     def replay(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
         for delivery in queryset.select_related("account__organization"):
-            deliveries.replay(delivery)
-            audit.record(
-                "messaging.delivery.replayed",
-                organization=delivery.account.organization,
-                by=_operator(request),
-                subject=delivery.key,
-            )
-        doorbell.ring("messaging.process_deliveries")
+            replays.replay(delivery, by=_operator(request))
         messages.success(request, "They are processed again; each of their events counts once.")
 
 

@@ -146,6 +146,23 @@ def troubled_deliveries(since: datetime, organization: Organization | None = Non
     ]  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Troubles:
+    """How many webhooks of an account could not be read or used, and how many had words unknown to us."""
+
+    not_understood: int
+    unknown_words: int
+
+
+def troubles(organization: Organization | None = None, *, since: datetime | None = None) -> dict[UUID, Troubles]:
+    """By carrier account. What has been processed once more without trouble is none any longer."""
+    rows = _of(Delivery.objects.exclude(error=""), organization)
+    rows = rows.filter(received_at__gte=since) if since else rows
+    unknown = Count("pk", filter=Q(error__startswith=UNKNOWN_WORDS))
+    counted = rows.values_list("account").annotate(all=Count("pk"), unknown=unknown)
+    return {account_id: Troubles(both - words, words) for account_id, both, words in counted}
+
+
 def refused_webhooks(since: datetime, organization: Organization | None = None) -> dict[UUID, tuple[datetime, str]]:
     """{account: when and why its newest unproven request was refused}."""
     rows = _of(RefusedDelivery.objects.filter(at__gte=since).order_by("at"), organization)

@@ -207,6 +207,11 @@ class Message(models.Model):
             ),
             models.Index(fields=["valid_until"], condition=Q(state="queued"), name="queue_validity"),
             models.Index(
+                fields=["settled_at"],
+                condition=Q(state__in=["failed", "undelivered", "expired"]),
+                name="ended_badly",
+            ),
+            models.Index(
                 fields=["organization", "number"],
                 condition=Q(state__in=["queued", "claimed", "sending"]),
                 name="leaving_by_number",
@@ -259,7 +264,8 @@ class AttemptPart(models.Model):
 class Delivery(models.Model):
     """A verified webhook, raw. A repeat raises `seen`."""
 
-    account = models.ForeignKey(CarrierAccount, models.CASCADE, related_name="deliveries")
+    # The list of an account's deliveries has an index of its own, which serves the account alone as well.
+    account = models.ForeignKey(CarrierAccount, models.CASCADE, related_name="deliveries", db_index=False)
     key = models.CharField(max_length=100, help_text="The event's id, or a hash of the body.")
     url = models.CharField(max_length=500)
     headers = models.JSONField(default=dict)
@@ -273,7 +279,11 @@ class Delivery(models.Model):
     class Meta:
         verbose_name_plural = "deliveries"
         constraints = [models.UniqueConstraint(fields=["account", "key"], name="delivery_once_per_key")]
-        indexes = [models.Index(fields=["id"], condition=Q(processed_at=None), name="delivery_unprocessed")]
+        indexes = [
+            models.Index(fields=["id"], condition=Q(processed_at=None), name="delivery_unprocessed"),
+            models.Index(fields=["account", "-id"], name="delivery_newest"),
+            models.Index(fields=["account", "-id"], condition=~Q(error=""), name="delivery_troubled"),
+        ]
 
     def __str__(self) -> str:
         return self.key

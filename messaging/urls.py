@@ -4,12 +4,21 @@ from django.urls import path
 
 from messaging import webhooks
 from messaging.media import link_view
-from messaging.views import compose, inbox, media, thread, unknown
+from messaging.views import compose, deliveries, inbox, media, thread, unknown
+from portal import metrics
 
 urlpatterns = [
-    path("hooks/<slug:kind>/<uuid:account_id>/", webhooks.hook, name="hook"),
+    path("hooks/<slug:kind>/<uuid:account_id>/", metrics.timed(webhooks.hook), name="hook"),
     path("m/<str:token>/", link_view, name="media-link"),
     path("<slug:slug>/dids/unknown/", unknown.unknown_dids, name="unknown-dids"),
+    path("<slug:slug>/carriers/<uuid:account_id>/webhooks/", deliveries.deliveries, name="deliveries"),
+    path("<slug:slug>/carriers/<uuid:account_id>/webhooks/again/", deliveries.replay_all, name="deliveries-replay"),
+    path("<slug:slug>/carriers/<uuid:account_id>/webhooks/<int:delivery_id>/", deliveries.delivery, name="delivery"),
+    path(
+        "<slug:slug>/carriers/<uuid:account_id>/webhooks/<int:delivery_id>/again/",
+        deliveries.replay,
+        name="delivery-replay",
+    ),
     path("<slug:slug>/inbox/", inbox.inbox, name="inbox"),
     path("<slug:slug>/inbox/new/", compose.new_conversation, name="new-conversation"),
     path("<slug:slug>/inbox/attachments/<int:attachment_id>/", media.attachment, name="attachment"),

@@ -77,6 +77,21 @@ class Configuration:
             raise BadSetting(f"{name} is missing. With DATABASE_URL set, the keys must be given, not made up.")
         return value
 
+    def token(self, name: str) -> str:
+        """A secret that switches something on; empty keeps it off."""
+        value = self.text(name, "")
+        if value and (len(value) < 16 or not value.isascii() or not value.isprintable()):
+            raise BadSetting(f"{name} can be guessed; write at least 16 random letters and digits.")
+        return value
+
+    def metrics_folder(self) -> None:
+        """Where the processes of this machine keep what each measures; prometheus-client reads the environment."""
+        folder = Path(os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(self.data_dir / "metrics")))
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadSetting(f"PROMETHEUS_MULTIPROC_DIR is {str(folder)!r}, and cannot be made: {error}.") from error
+
     def secret_list(self, name: str) -> list[str]:
         keys = [key.strip() for key in self.secret(name).split(",") if key.strip()]
         for key in keys:

@@ -17,6 +17,7 @@ from django.http.request import split_domain_port, validate_host
 
 from portal import access, live
 from portal.live_hub import Hub, Seat, Send, Stream, in_thread
+from portal.metrics import open_streams
 from portal.models import Membership
 
 Scope = dict[str, Any]
@@ -85,6 +86,7 @@ async def _admit(key: str, slug: str, receive: Receive, send: Send) -> None:
     task = asyncio.current_task()
     assert task is not None
     stream, hub = Stream(seat, send=send, look=lambda: in_thread(find_seat, key, slug), reader=task), _hub()
+    open_streams().inc()
     try:
         await hub.join(stream)
         await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
@@ -94,6 +96,7 @@ async def _admit(key: str, slug: str, receive: Receive, send: Send) -> None:
     except asyncio.CancelledError:
         await send(END)  # only a server that stops, or the hub, cancels: the answer ends in order
     finally:
+        open_streams().dec()
         hub.leave(stream)
 
 

@@ -28,6 +28,9 @@ PORTAL_PUBLIC_URL = config.url("PORTAL_PUBLIC_URL", "http://127.0.0.1:8000")
 PORTAL_PRIVATE_HOSTS = frozenset(config.hosts("PORTAL_PRIVATE_HOSTS"))
 PORTAL_TRUSTED_PROXIES = config.networks("TRUSTED_PROXIES")
 PORTAL_SANDBOX_URL = config.url("PORTAL_SANDBOX_URL", "")
+PORTAL_METRICS_TOKEN = config.token("PORTAL_METRICS_TOKEN")  # opens /metrics; without it, there is none
+if PORTAL_METRICS_TOKEN and not EMBEDDED:  # embedded, one process is all
+    config.metrics_folder()
 
 ALLOWED_HOSTS = config.words("ALLOWED_HOSTS", config.default_hosts(PORTAL_PUBLIC_URL))
 CSRF_TRUSTED_ORIGINS = [PORTAL_PUBLIC_URL] if PORTAL_PUBLIC_URL.startswith("https://") else []

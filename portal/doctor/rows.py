@@ -12,7 +12,7 @@ from django.db.models import OuterRef as Outer
 from django.db.models.functions import Cast
 
 from messaging import health
-from messaging.health import Backlog, Doubtful, Road, Told
+from messaging.health import Backlog, Doubtful, Road, Told, Troubles
 from portal import phone
 from portal.doctor.findings import About, Finding, Level, Place, ago, note, ok, problem, some, waiting
 from portal.doctor.ground import is_loopback
@@ -69,6 +69,10 @@ class Look:
         return health.troubled_deliveries(self.now - ERRORS_KEPT, self.organization)
 
     @cached_property
+    def troubles(self) -> dict[UUID, Troubles]:
+        return health.troubles(self.organization)
+
+    @cached_property
     def refused(self) -> dict[UUID, tuple[datetime, str]]:
         return health.refused_webhooks(self.now - LATELY, self.organization)
 
@@ -120,7 +124,7 @@ def carrier_accounts(look: Look) -> Iterator[Finding]:
     for account in look.accounts.values():
         subject = f"carrier {look.name(account.pk)}"
         if not account.is_active:
-            yield note(subject, "It is switched off.", about=About(account=account.pk))
+            yield ok(subject, "It is switched off.", about=About(account=account.pk))
             continue
         found = [
             *_credentials(subject, account, look),

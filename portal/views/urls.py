@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.views import audit, home, invitations, me, people
+from portal.views import audit, carriers_health, home, invitations, me, people
 
 urlpatterns = [
     path("invitation/<str:token>/", invitations.accept, name="invitation"),
@@ -17,6 +17,7 @@ urlpatterns = [
     path("<slug:slug>/people/<int:pk>/", people.person, name="person"),
     path("<slug:slug>/people/<int:pk>/deactivate/", people.deactivate, name="person-deactivate"),
     path("<slug:slug>/people/<int:pk>/reactivate/", people.reactivate, name="person-reactivate"),
+    path("<slug:slug>/carriers/health/", carriers_health.carriers_health, name="health"),
     path("<slug:slug>/audit/", audit.index, name="audit"),
     path("<slug:slug>/audit/export/", audit.export, name="audit-export"),
 ]

@@ -12,7 +12,7 @@ from django.db import models
 from django.utils import timezone
 
 from compliance.models import OptOut, Suppression
-from messaging.models import Attachment, Contact, Conversation, Direction, Message, Purpose, State
+from messaging.models import Attachment, Contact, Conversation, Delivery, Direction, Message, Purpose, State
 from portal.models import AuditEvent, Invitation, Membership, Role, Team, User
 from tests.guards.test_access import BELOW, VALUES, address_of
 from tests.people import House, sign_in
@@ -23,7 +23,7 @@ UUID = uuid.UUID("7d444840-9dc0-11d1-b245-5ffdce74fad2")
 WITH_IDS = [route for route, _ in BELOW if "<int:" in route or "<uuid:" in route]
 KINDS: tuple[type[models.Model], ...] = (
     AuditEvent, Invitation, Membership, Team, CarrierAccount, Trunk, Did, OptOut, Suppression, Contact, Conversation,
-    Message, Attachment,
+    Message, Attachment, Delivery,
 )  # fmt: skip
 # An upload is a file of the person who brought it, not a row; its own tests hold it to its owner.
 NOT_ROWS = {route for route in WITH_IDS if "upload_id" in route}
@@ -45,6 +45,7 @@ def foreign(other_house: House, monkeypatch: pytest.MonkeyPatch) -> House:
     account = CarrierAccount.objects.create(
         **where | {"id": UUID}, name="One", kind="sandbox", base_url="http://a.test"
     )
+    Delivery.objects.create(id=ID, account=account, key="0", url="", body=b"{}", processed_at=timezone.now())
     trunk = Trunk.objects.create(**where, name="One", account=account)
     did = Did.objects.create(**where, number="+13125550100", trunk=trunk, account=account)
     opt_out = OptOut.objects.create(**where, number=number, kind="opted_out", source="staff")

@@ -9,13 +9,15 @@ pytestmark = pytest.mark.django_db
 WORDS = {"beyond any id": "9" * 20, "beyond any number": "9" * 5_000, "other digits": "٣", "NUL": "\0", "minus": "-1"}
 
 
-def requests(word: str, did: int, thread: int, team: int) -> list[tuple[str, str, dict[str, object]]]:
+def requests(word: str, did: int, thread: int, team: int, account: str) -> list[tuple[str, str, dict[str, object]]]:
     return [
         ("get", "/north/dids/", dict.fromkeys(("pick", "page", "team", "trunk", "state", "q"), word)),
         ("get", "/north/inbox/", {"did": word, "cursor": f"{word}.{word}", "q": word, "folder": word}),
         ("get", "/north/inbox/new/", {"from": word, "to": word, "did_q": word}),
         ("get", f"/north/inbox/{thread}/", {"before": word}),
         ("get", "/north/audit/", {"before": word, "who": word, "what": word}),
+        ("get", f"/north/carriers/{account}/webhooks/", {"before": word, "show": word}),
+        ("post", f"/north/carriers/{account}/webhooks/again/", {"show": word}),
         ("get", "/north/opt-outs/", {"q": word, "page": word}),
         ("post", "/north/dids/act/", {"act": "assign", "pick": word, "assign_to": word}),
         ("post", "/north/dids/act/", {"act": "assign", "pick": did, "assign_to": word}),
@@ -36,7 +38,7 @@ def test_no_word_breaks_a_page(house: House, word: str) -> None:
     did = make_did(house.organization, "+13125550001", house.sales)
     thread = make_thread(did)
     client = sign_in(house.owner)
-    for method, address, fields in requests(word, did.pk, thread.pk, house.sales.pk):
+    for method, address, fields in requests(word, did.pk, thread.pk, house.sales.pk, str(did.account_id)):
         assert getattr(client, method)(address, fields).status_code in (200, 302, 404, 422), address
 
 
