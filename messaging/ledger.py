@@ -91,6 +91,11 @@ def is_unknown(delivery: Delivery) -> bool:
     return delivery.error.startswith(health.UNKNOWN_WORDS)
 
 
+def trouble(delivery: Delivery) -> str:
+    """What was wrong with it, or the unknown words."""
+    return delivery.error.removeprefix(health.UNKNOWN_WORDS)
+
+
 def events(delivery: Delivery) -> list[Event]:
     """What the delivery says, as the portal reads it today; nothing when it cannot."""
     try:

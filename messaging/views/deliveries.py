@@ -17,7 +17,7 @@ from portal.htmx import render, wants
 from trunks.models import CarrierAccount, Did
 
 LABELS = {
-    Show.ALL: "All",
+    Show.ALL: "All webhooks",
     Show.WAITING: "Waiting",
     Show.TROUBLED: "Not understood",
     Show.UNKNOWN_WORDS: "Unknown words",
@@ -39,7 +39,7 @@ def deliveries(request: MemberRequest, account_id: uuid.UUID) -> HttpResponseBas
         "account": account,
         "show": show,
         "filters": [(each, LABELS[each], counts.get(each)) for each in Show],
-        "rows": [(row, ledger.in_words(row), ledger.is_unknown(row)) for row in rows],
+        "rows": [(row, ledger.in_words(row), ledger.is_unknown(row), ledger.trouble(row)) for row in rows],
         "refusals": ledger.refusals(account) if show == Show.REFUSED else [],
         "older": older,
         "replayable": counts[show] if show in REPLAYABLE else 0,

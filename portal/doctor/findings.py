@@ -29,9 +29,13 @@ class Place(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """For the pages of an organization. `advice`: what its own people can do; empty: the same as the finding's help."""
+    """For the pages of an organization, which show an account's findings together.
+
+    `what`: which part of the account, where it has several. `advice`: what its own people can do; empty: the help.
+    """
 
     account: UUID
+    what: str = ""
     place: Place | None = None
     advice: str = ""
 

@@ -207,6 +207,11 @@ def _lane(road: Road, look: Look) -> str:
     return f"lane {look.name(road.lane.account_id)}{campaign}"
 
 
+def _about(road: Road, advice: str = "") -> About:
+    what = road.lane.campaign.name if road.lane.campaign else "Without a campaign"
+    return About(account=road.lane.account_id, what=what, advice=advice)
+
+
 def _queue(road: Road, now: datetime) -> str:
     return f"{some(road.waiting, 'due text')} waiting, the oldest for {ago(now - road.since)}." if road.since else ""
 
@@ -219,16 +224,16 @@ def _closed(road: Road, look: Look) -> Finding:
     sentence = f"{closed}: {lane.paused_why} {_queue(road, look.now)}".strip()
     help = "It opens by itself; the carrier's status page may say more."
     tell = problem if road.since and look.now - road.since >= STUCK else note
-    return tell(_lane(road, look), sentence, help, about=About(account=lane.account_id))
+    return tell(_lane(road, look), sentence, help, about=_about(road))
 
 
 def _stuck(road: Road, look: Look) -> Finding:
     sentence = _queue(road, look.now)
     if road.lane.next_slot_at > look.now - STUCK:
         help = "The lane moves, at its campaign's rate; spread texts over more campaigns, or register a higher rate."
-        return waiting(_lane(road, look), sentence, help, about=About(account=road.lane.account_id))
-    about = About(account=road.lane.account_id, advice=TELL_OPERATOR)
-    return problem(_lane(road, look), f"{sentence} Nothing leaves.", "Look at `workers` and `tick` above.", about=about)
+        return waiting(_lane(road, look), sentence, help, about=_about(road))
+    help = "Look at `workers` and `tick` above."
+    return problem(_lane(road, look), f"{sentence} Nothing leaves.", help, about=_about(road, TELL_OPERATOR))
 
 
 def doubtful_texts(look: Look) -> Iterator[Finding]:
@@ -237,7 +242,8 @@ def doubtful_texts(look: Look) -> Iterator[Finding]:
         if found.for_a_person:
             sentence = f"{some(found.for_a_person, 'text')} not confirmed, and the carrier was asked in vain."
             help = "Open their threads: a person decides whether to send them again."
-            about = About(account=account_id, place=Place.THREADS)
+            advice = "Somebody who reads their conversations decides there whether to send them again."
+            about = About(account=account_id, place=Place.THREADS, advice=advice)
             yield problem(subject, sentence, help, about=about)
         if looked_up := found.count - found.for_a_person:
             sentence = f"{some(looked_up, 'text')} being looked up, the oldest sent {ago(look.now - found.since)} ago."
@@ -268,11 +274,12 @@ def _troubled(told: Told, look: Look) -> Finding:
         help = "They are kept whole; once the portal knows the words, have them processed once more under Carriers."
         about = About(account=told.account_id, place=Place.UNKNOWN_WORDS)
         return note(
-            subject, f"{some(told.count, 'webhook')} with words unknown here, {last}: {words}", help, about=about
+            subject, f"{some(told.count, 'webhook')} with words unknown here, {last}: {words}.", help, about=about
         )
     help = "They are kept whole; once the cause is mended, have them processed once more under Carriers."
     about = About(account=told.account_id, place=Place.TROUBLED)
-    return problem(subject, f"{some(told.count, 'webhook')} not understood, {last}: {told.error}", help, about=about)
+    sentence = f"{some(told.count, 'webhook')} not understood, {last}: {told.error.rstrip('.')}."
+    return problem(subject, sentence, help, about=about)
 
 
 def parked(look: Look) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """The health of an organization's carriers: what is stuck, since when, what to do and where. `doctor` finds it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -52,6 +52,7 @@ class Trouble:
     """A finding as the page shows it, with the address of where it is mended and its label."""
 
     meaning: str
+    what: str
     sentence: str
     advice: str
     url: str = ""
@@ -86,7 +87,7 @@ class AccountHealth:
 @needs(Can.SEE_HEALTH)
 def carriers_health(request: MemberRequest) -> HttpResponseBase:
     look = Look(database_now(), request.organization)
-    findings = doctor.of_organization(look)
+    findings = sorted(doctor.of_organization(look), key=lambda one: SEVERITY.index(one.level), reverse=True)
     rows = {account.pk: _account(account, look) for account in look.accounts.values()}
     server = []
     for finding in findings:
@@ -143,10 +144,11 @@ def _add(row: AccountHealth, finding: Finding, trouble: Trouble) -> None:
 
 
 def _trouble(request: MemberRequest, finding: Finding) -> Trouble:
-    meaning, place = MEANINGS[finding.level], finding.about and finding.about.place
-    door = DOORS[place] if place else None
-    if door is None or finding.about is None or not may(request.membership, door.permission):
-        return Trouble(meaning, finding.sentence, finding.advice)
-    of = [finding.about.account] if door.of_account else []
+    about = finding.about
+    told = Trouble(MEANINGS[finding.level], about.what if about else "", finding.sentence, finding.advice)
+    door = DOORS[about.place] if about and about.place else None
+    if about is None or door is None or not may(request.membership, door.permission):
+        return told
+    of = [about.account] if door.of_account else []
     url = reverse(door.url_name, args=[request.organization.slug, *of]) + door.query
-    return Trouble(meaning, finding.sentence, finding.advice, url, door.label)
+    return replace(told, url=url, label=door.label)

@@ -209,3 +209,6 @@ document.addEventListener("allauth.error", (event) => {
     : "This browser could not use a passkey here. Sign in another way.";
   place.hidden = false;
 });
+
+// On a phone the tabs slide: the one that is open is in sight.
+for (const tab of document.querySelectorAll(".tabs [aria-current]")) tab.scrollIntoView({ block: "nearest" });

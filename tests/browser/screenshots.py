@@ -214,6 +214,8 @@ def plan(screens: Screens, dialer: Page, agent: Page) -> list[tuple[str, Page, s
         ("dialer", dialer, "/demo/dids/import/", "import"),
         ("dialer", dialer, "/demo/dids/trunks/", "trunks"),
         ("dialer", dialer, "/demo/carriers/", "carriers"),
+        ("dialer", dialer, "/demo/carriers/health/", "health"),
+        ("dialer", dialer, link(dialer, "carriers/health/", ".panel-foot a"), "webhooks"),
         ("dialer", dialer, "/demo/carriers/connect/", "connect"),
         ("dialer", dialer, "/demo/carriers/connect/telnyx/", "connect-telnyx"),
         ("dialer", dialer, link(dialer, "carriers/", ".panel h2 a"), "carrier"),

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from compliance import optout
@@ -11,7 +12,7 @@ from compliance.models import OptOut, Suppression
 from messaging import deliveries, health, ledger, replays, webhooks
 from messaging.ledger import Show
 from messaging.models import Delivery, Message, ParkedText, Receipt
-from portal.models import AuditEvent, LiveEvent
+from portal.models import AuditEvent, LiveEvent, User
 from tests.messaging.threads import make_account, make_did
 from tests.messaging.webhooks import CUSTOMER, DID, inbound, status, stored
 from tests.people import House
@@ -224,3 +225,13 @@ def test_pages_follow_one_another_without_a_gap(account: CarrierAccount, monkeyp
         seen.append([row.pk for row in page])
     ids = [row.pk for row in reversed(rows)]
     assert (seen, before) == ([ids[:2], ids[2:4], ids[4:]], None)
+
+
+def test_the_operators_admin_replays_by_the_same_road(client: Client, account: CarrierAccount) -> None:
+    operator = User.objects.create_superuser("operator@portal.example")
+    client.force_login(operator, backend="allauth.account.auth_backends.AuthenticationBackend")
+    delivery = stored(account, inbound("Hello"), processed_at=timezone.now(), error="no list")
+    fields = {"action": "replay", "_selected_action": [delivery.pk]}
+    assert client.post("/admin/messaging/delivery/", fields).status_code == 302
+    assert Delivery.objects.get().processed_at is None
+    assert AuditEvent.objects.get().by == operator
