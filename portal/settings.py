@@ -174,6 +174,7 @@ EMAIL_CONFIG = config.email(DATA_DIR / "mail")
 vars().update(EMAIL_CONFIG)
 
 LANGUAGE_CODE = "en-us"
+USE_I18N = False  # one language: what is not translated costs nothing to look up
 TIME_ZONE = "UTC"
 USE_TZ = True
 PHONENUMBER_DEFAULT_REGION = "US"
