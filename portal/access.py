@@ -6,7 +6,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q
+from django.db.models import F, Q
 from django.http import HttpRequest, HttpResponseBase
 
 from portal.models import Membership, Organization, Role, User
@@ -73,8 +73,30 @@ def needs(permission: Can) -> Callable[[View[P]], View[P]]:
     return wrap
 
 
+def own_teams(membership: Membership) -> dict[int, bool]:
+    """{team: whether its agents see only their own threads}. A request's member has brought them along."""
+    known: dict[int, bool] | None = vars(membership).get(OWN_TEAMS)
+    return dict(membership.teams.values_list("id", "own_threads_only")) if known is None else known
+
+
+OWN_TEAMS = "_own_teams"
+
+
+def member_with_teams(slug: str, user: User) -> Membership | None:
+    """The active member of this organization, with organization, user and teams, in one query."""
+    found = Membership.objects.select_related("organization").filter(organization__slug=slug, user=user, is_active=True)
+    rows = list(found.annotate(team=F("teams__id"), own_only=F("teams__own_threads_only")))
+    if not rows:
+        return None
+    member: Membership = rows[0]
+    member.user = user
+    teams = {row.team: row.own_only for row in rows if row.team is not None}
+    setattr(member, OWN_TEAMS, teams)
+    return member
+
+
 def team_ids(membership: Membership) -> list[int]:
-    return list(membership.teams.values_list("id", flat=True))
+    return list(own_teams(membership))
 
 
 def sees_every_thread(membership: Membership) -> bool:
@@ -92,7 +114,7 @@ def visible_threads(membership: Membership) -> Q:
         return Q(pk__in=[])
     if sees_every_thread(membership):
         return within
-    teams = dict(membership.teams.values_list("id", "own_threads_only"))
+    teams = own_teams(membership)
     own = Q(team_id__in=list(teams))
     restricted = [team_id for team_id, own_only in teams.items() if own_only]
     if membership.role == Role.AGENT and restricted:

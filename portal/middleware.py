@@ -12,7 +12,7 @@ from django.urls import resolve
 from django.utils import timezone
 from django_htmx.http import HttpResponseClientRedirect, HttpResponseLocation
 
-from portal.models import Membership
+from portal import access
 
 Next = Callable[[HttpRequest], HttpResponseBase]
 HOOKS = "/hooks/"
@@ -67,11 +67,7 @@ class OrganizationMiddleware:
         slug = kwargs.pop("slug", None)
         if slug is None or not request.user.is_authenticated:
             return
-        membership = (
-            Membership.objects.select_related("organization", "user")
-            .filter(organization__slug=slug, user=request.user, is_active=True)
-            .first()
-        )
+        membership = access.member_with_teams(slug, request.user)
         if membership is None:
             raise Http404("No such organization.")
         request.membership = membership  # type: ignore[attr-defined]

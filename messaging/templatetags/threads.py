@@ -1,7 +1,7 @@
 """How a thread is written: `{% load threads %}` for links in texts and for days as people say them."""
 
 import re
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from django import template
 from django.utils import timezone
@@ -10,7 +10,6 @@ from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from messaging.models import Conversation
-from messaging.queries import Look, look
 from portal import phone
 
 register = template.Library()
@@ -47,22 +46,3 @@ def day_name(at: datetime) -> str:
 def who(conversation: Conversation) -> str:
     """The customer's name, or the number as people write it."""
     return conversation.contact.name or phone.pretty(conversation.number)
-
-
-@register.filter
-def last_look(conversation: Conversation) -> Look | None:
-    """How our newest text is doing; None when the customer spoke last."""
-    return look(conversation.last_state) if conversation.last_direction == "out" else None
-
-
-WAITS_LONG = timedelta(minutes=30)
-
-
-@register.filter
-def waiting(since: datetime) -> Look:
-    """How long the customer has waited: `now`, `4 min`, `3 h`, `2 d`; a warning from half an hour on."""
-    waited = max(timezone.now() - since, timedelta())
-    minutes = int(waited.total_seconds()) // 60
-    hours = f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} d"
-    word = "now" if minutes < 1 else f"{minutes} min" if minutes < 60 else hours
-    return Look("warning", "clock-alert", word) if waited >= WAITS_LONG else Look("waiting", "clock", word)

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest
-from django.urls import Resolver404, resolve
+from django.urls import Resolver404, resolve, reverse
 
 from messaging import queries
 from messaging.queries import Folder
@@ -52,15 +52,18 @@ def context(request: MemberRequest, *, open_id: int | None = None) -> dict[str, 
         request.membership, folder=filters.folder, did_id=filters.did_id, q=filters.q, cursor=filters.cursor
     )
     folders = queries.folder_counts(request.membership)
+    inbox_url, list_query = reverse("inbox", args=[request.organization.slug]), filters.query()
     return {
+        "inbox_url": inbox_url,
         "filters": filters,
-        "list_query": filters.query(),
-        "page": page,
+        "list_query": list_query,
+        # A thread's address is the inbox's and its id: fifty look-ups would tell no more.
+        "rows": [(row, f"{inbox_url}{row.pk}/{list_query}") for row in page.rows],
         "next_query": _next_query(filters, page),
         "folders": folders,
         "folder": next(one for one in folders if one.folder == filters.folder),
         "unread_threads": next(one for one in folders if one.folder == Folder.UNREAD).shown,
-        "dids": list(queries.seen_dids(request.membership)[: queries.DID_LIMIT + 1]),
+        "dids": queries.did_links(request.membership),
         "did_limit": queries.DID_LIMIT,
         "open_id": open_id,
     }

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import chain
+from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
@@ -108,7 +110,7 @@ def _threads(desk: Desk, count: int) -> list[Conversation]:
     )
 
 
-def _texts(thread: Conversation, count: int) -> Iterator[dict[str, object]]:
+def _texts(thread: Conversation, count: int) -> Iterator[dict[str, Any]]:
     """Customer and call center in turn, a minute apart, the newest now or earlier."""
     newest = timezone.now() - timedelta(minutes=thread.pk % 40_000)
     for index in range(count):
@@ -135,12 +137,12 @@ def _texts(thread: Conversation, count: int) -> Iterator[dict[str, object]]:
         }
 
 
-def _write(model: type[Model], rows: Iterable[dict[str, object]]) -> None:
+def _write(model: type[Model], rows: Iterable[dict[str, Any]]) -> None:
     """The quickest way into a table: a million rows must not cost minutes. All rows name the same columns."""
     every = iter(rows)
     first = next(every)
     table, columns = model._meta.db_table, ", ".join(first)
-    values = (list(row.values()) for row in (first, *every))
+    values = (list(row.values()) for row in chain([first], every))
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
@@ -148,7 +150,7 @@ def _write(model: type[Model], rows: Iterable[dict[str, object]]) -> None:
                     copy.write_row(row)
         else:
             marks = ", ".join(["%s"] * len(first))
-            cursor.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", values)  # noqa: S608 - our own names
+            cursor.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", list(values))  # noqa: S608 - our own names
 
 
 def _show_newest(threads: Sequence[Conversation]) -> None:

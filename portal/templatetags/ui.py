@@ -1,6 +1,6 @@
 """For templates: `{% load ui %}` gives icons, states, initials, numbers, times, and links that keep the filters."""
 
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -8,7 +8,6 @@ from django import template
 from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.template import Context
 from django.utils import timezone
-from django.utils.dateformat import format as date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from lucide.templatetags.lucide import lucide
@@ -45,20 +44,30 @@ def initials(name: object) -> str:
 
 
 # Times are written in one way on every page: the twelve hours of American call centers, the year only when it is
-# another one. Filters take what the template engine has brought to the reader's zone.
-CLOCK, SECONDS = "g:i A", "g:i:s A"
+# another one. Filters take what the template engine has brought to the reader's zone. Written out by hand, because a
+# page of fifty rows would spend more on Django's date formats than on its query.
+MONTHS = ("", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 @register.filter(expects_localtime=True)
 def clock(at: datetime) -> str:
     """`2:05 PM`"""
-    return date_format(at, CLOCK)
+    return f"{at.hour % 12 or 12}:{at.minute:02} {'PM' if at.hour >= 12 else 'AM'}"
+
+
+def _clock_with_seconds(at: datetime) -> str:
+    return f"{at.hour % 12 or 12}:{at.minute:02}:{at.second:02} {'PM' if at.hour >= 12 else 'AM'}"
 
 
 @register.filter(expects_localtime=True)
 def day(at: datetime) -> str:
     """`Mar 2` this year, `Mar 2, 2025` in others."""
-    return date_format(at, "M j" if at.year == timezone.localdate().year else "M j, Y")
+    return _day(at, timezone.localdate())
+
+
+def _day(at: datetime, today: date) -> str:
+    words = f"{MONTHS[at.month]} {at.day}"
+    return words if at.year == today.year else f"{words}, {at.year}"
 
 
 @register.filter(expects_localtime=True)
@@ -66,14 +75,22 @@ def when(at: datetime | None) -> str:
     """For lists: `2:05 PM` today, else the day."""
     if at is None:
         return ""
-    return clock(at) if at.date() == timezone.localdate() else day(at)
+    today = timezone.localdate()
+    return clock(at) if at.date() == today else _day(at, today)
+
+
+@register.simple_tag
+def dated(at: datetime, css_class: str = "") -> SafeString:
+    """A `<time>` of `when`, for rows."""
+    words = when(timezone.localtime(at))
+    return format_html('<time class="{}" datetime="{}">{}</time>', css_class, at.isoformat(), words)
 
 
 @register.simple_tag
 def moment(at: datetime, seconds: bool = False) -> SafeString:
     """A `<time>` of day and clock: `Mar 2, 2:05 PM`; with seconds where an order of events is to be proven."""
     local = timezone.localtime(at)
-    words = f"{day(local)}, {date_format(local, SECONDS if seconds else CLOCK)}"
+    words = f"{day(local)}, {_clock_with_seconds(local) if seconds else clock(local)}"
     return format_html('<time datetime="{}">{}</time>', local.isoformat(), words)
 
 
@@ -83,7 +100,7 @@ def ago(at: datetime | None) -> SafeString:
     if at is None:
         return SafeString('<span class="faint">Never</span>')
     local = timezone.localtime(at)
-    title = f"{day(local)}, {date_format(local, SECONDS)}"
+    title = f"{day(local)}, {_clock_with_seconds(local)}"
     return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), title, naturaltime(at))
 
 
@@ -99,13 +116,20 @@ def browser(user_agent: str) -> str:
     return f"{name} on {system}" if system else name
 
 
-@register.inclusion_tag("components/_avatar.html")
-def avatar(name: object, css_class: str = "") -> dict[str, object]:
+@register.simple_tag
+def avatar(name: object, css_class: str = "") -> SafeString:
     """Initials in a circle, silent: write the name beside it or give it a title."""
-    return {"initials": initials(name), "css_class": css_class}
+    return _circle(initials(name), css_class)
+
+
+@lru_cache(maxsize=512, typed=True)
+def _circle(letters: str, css_class: str) -> SafeString:
+    shown = letters or icon("user-round")
+    return format_html('<span class="avatar {}" aria-hidden="true">{}</span>', css_class, shown)
 
 
 @register.simple_tag
+@lru_cache(maxsize=512, typed=True)  # few words are said, in every row of every page; typed: only what is safe stays so
 def state(meaning: str, icon_name: str, word: str, css_class: str = "state") -> SafeString:
     """An icon and a word in the colour of a meaning: good, waiting, warning, wrong, or empty for none."""
     tone = f" is-{meaning}" if meaning else ""

@@ -83,7 +83,7 @@ def test_where_agents_see_only_their_own(house: House, threads: dict[str, Conver
 
 def test_unread_is_each_persons_own(house: House, threads: dict[str, Conversation]) -> None:
     def unread(who: Membership) -> dict[str, int]:
-        return {row.number: row.unread for row in inbox_page(who).rows}  # type: ignore[attr-defined]
+        return {row.number: row.unread for row in inbox_page(who).rows}
 
     assert unread(house.agent) == {"+12125550101": 0, "+12125550102": 2, "+12125550103": 0}
     mark_read(conversation=threads["waiting"], by=house.agent)
@@ -179,11 +179,7 @@ def test_the_list_costs_the_same_for_one_row_and_for_thirty(
         hear(thread, "Hello")
     with django_assert_num_queries(2):  # type: ignore[operator] # own teams, the list
         for row in inbox_page(house.agent).rows:
-            assert (row.did.number, str(row.assignee), row.unread) == (  # type: ignore[attr-defined]
-                "+13125550001",
-                "agent@north.example",
-                1,
-            )
+            assert (row.did_number, row.assignee, row.unread) == ("+13125550001", "agent@north.example", 1)
 
 
 # --- The thread ---

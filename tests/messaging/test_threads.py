@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from messaging.templatetags.threads import waiting
+from messaging.queries import wait_look
 
 
 @pytest.mark.parametrize(
@@ -21,5 +21,5 @@ from messaging.templatetags.threads import waiting
     ],
 )
 def test_how_long_a_customer_waits(waited: timedelta, word: str, meaning: str) -> None:
-    look = waiting(timezone.now() - waited)
+    look = wait_look(timezone.now() - waited)
     assert (look.word, look.meaning) == (word, meaning)
