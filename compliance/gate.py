@@ -1,9 +1,11 @@
-"""The one door: may this text be sent? Pure over facts that `load` fetches for a whole batch in three queries."""
+"""The one door: may this text be sent? Pure over facts that `load` fetches for a whole batch in two queries."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+from django.db.models import Value
 
 from compliance.models import CampaignDid, CampaignDidState, CampaignState, Suppression
 from trunks.carriers.events import Reason
@@ -138,15 +140,17 @@ class Snapshot:
 
 
 def load(organization_id: int, *, did_ids: Collection[int], numbers: Collection[str]) -> Snapshot:
-    """Three queries, whatever the size of the batch."""
+    """Two queries, whatever the size of the batch."""
     dids = Did.objects.select_related("campaign_did__campaign").filter(organization_id=organization_id, id__in=did_ids)
     wanted = list(numbers)
     suppressed = Suppression.objects.filter(organization_id=organization_id, number__in=wanted)
     own = Did.objects.current().filter(organization_id=organization_id, number__in=wanted)
+    marked = suppressed.values_list("number", Value(1)).union(own.values_list("number", Value(0)), all=True)
+    found = list(marked)
     return Snapshot(
         dids={did.pk: _did_facts(did, getattr(did, "campaign_did", None)) for did in dids},
-        suppressed=frozenset(suppressed.values_list("number", flat=True)),
-        own=frozenset(own.values_list("number", flat=True)),
+        suppressed=frozenset(number for number, is_suppressed in found if is_suppressed),
+        own=frozenset(number for number, is_suppressed in found if not is_suppressed),
     )
 
 

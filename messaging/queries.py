@@ -1,35 +1,36 @@
-"""What the inbox reads: the list of conversations and the time line of one, in a constant number of queries."""
+"""What the inbox reads: the list of conversations, its filters, and a thread without its lines (messaging.timeline).
 
-from collections.abc import Iterable
+Each in a constant number of queries.
+"""
+
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import (
+    BooleanField,
     CharField,
+    ExpressionWrapper,
     F,
     FilteredRelation,
     IntegerField,
     OuterRef,
-    Prefetch,
     Q,
     QuerySet,
     Subquery,
     Value,
-    prefetch_related_objects,
 )
 from django.db.models.functions import Coalesce, Greatest, NullIf
 from django.utils import timezone
 
-from messaging.models import Attachment, Attempt, Conversation, Direction, Message, Purpose, ThreadNote
+from messaging.models import Conversation, Direction
 from messaging.models import State as MessageState
 from portal import phone
 from portal.access import Can, may, sees_every_thread, team_ids, visible_threads
-from portal.models import Membership, Role, User
+from portal.models import Membership, Role, Team, User
 from trunks.models import Did, TextState
 
 PAGE = 50
@@ -145,13 +146,13 @@ class Row:
         return newest if newest and newest.meaning in ("wrong", "warning") else None
 
 
-def _name_of_user(**condition: OuterRef) -> Subquery:
+def name_of_user(**condition: OuterRef) -> Subquery:
     """How a user is called (see User.__str__). Not a join: with eight tables PostgreSQL plans longer than it reads."""
     name = Coalesce(NullIf("name", Value("")), "email", output_field=CharField())
     return Subquery(User.objects.filter(**condition).values_list(name)[:1])
 
 
-_ASSIGNEE = _name_of_user(memberships=OuterRef("assignee_id"))
+_ASSIGNEE = name_of_user(memberships=OuterRef("assignee_id"))
 _ROW_FIELDS = (
     *("pk", "number", "contact__name", "did__number", "did__label", "state", "last_at", "last_message_id"),
     *("last_preview", "last_direction", "last_state", "waiting_since", "unread", "assignee_name"),
@@ -321,12 +322,30 @@ def named(dids: QuerySet[Did], q: str) -> QuerySet[Did]:
 
 
 def find_thread(membership: Membership, conversation_id: int) -> Conversation:
-    """The thread with did, contact, team, assignee and `.unread`. Raises DoesNotExist when out of sight."""
-    related = ("did__account", "contact", "team", "assignee__user", "organization")
-    found: Conversation = (
-        _with_unread(_visible(membership), membership).select_related(*related).get(pk=conversation_id)
+    """The thread with organization, did, account and contact. Raises DoesNotExist when out of sight.
+
+    It carries `.unread`, `.assignee_name` and `.team_name` (None without), and `.sisters`: the same person's threads
+    with other DIDs, the newest ten that this member sees.
+    """
+    itself = ExpressionWrapper(Q(pk=conversation_id), output_field=BooleanField())
+    number = Conversation.objects.filter(pk=conversation_id).values("number")
+    same = _visible(membership).filter(organization_id=membership.organization_id, number=Subquery(number))
+    rows = list(
+        _with_unread(same, membership)
+        .annotate(assignee_name=_ASSIGNEE, team_name=_TEAM)
+        .select_related("did__account", "contact")
+        .defer("did__account__values")  # to decrypt credentials for a page would be a waste and a risk
+        .order_by(itself.desc(), "-last_at")[:11]
     )
+    if not rows or rows[0].pk != conversation_id:
+        raise Conversation.DoesNotExist
+    found: Conversation = rows[0]
+    found.organization = membership.organization
+    found.sisters = rows[1:]  # type: ignore[attr-defined]
     return found
+
+
+_TEAM = Subquery(Team.objects.filter(pk=OuterRef("team_id")).values("name")[:1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,126 +394,25 @@ def wait_look(since: datetime) -> Look:
     return Look("warning", "clock-alert", word) if waited >= WAITS_LONG else Look("waiting", "clock", word)
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A line of the time line: a message or a note."""
-
-    at: datetime
-    message: Message | None = None
-    note: ThreadNote | None = None
-    opens_day: bool = False
-
-    @property
-    def key(self) -> str:
-        """Stable name of the line on the page."""
-        return f"m{self.message.pk}" if self.message else f"n{self.note.pk}"  # type: ignore[union-attr]
-
-    @property
-    def version(self) -> str:
-        """Differs whenever the line must be drawn anew."""
-        if self.message is None:
-            return ""
-        pictures = "".join(f"{picture.state[0]}{picture.tries}" for picture in self.pictures)
-        return f"{self.message.state}-{len(self.attempts)}-{pictures}-{int(self.opens_day)}"
-
-    @property
-    def look(self) -> Look | None:
-        return look(self.message.state) if self.message else None
-
-    @cached_property
-    def pictures(self) -> list[Attachment]:
-        return list(self.message.attachments.all()) if self.message and self.message.has_media else []
-
-    @cached_property
-    def attempts(self) -> list[Attempt]:
-        return list(self.message.attempts.all()) if self.message and self.message.state in TROUBLED else []
-
-    @property
-    def is_wrong(self) -> bool:
-        return self.message is not None and self.message.state in RETRYABLE
-
-    @property
-    def can_retry(self) -> bool:
-        return self.is_wrong and self.message is not None and self.message.purpose != Purpose.COMPLIANCE
-
-    @property
-    def can_cancel(self) -> bool:
-        return self.message is not None and self.message.state == MessageState.QUEUED
-
-
 @dataclass(frozen=True, slots=True)
-class Thread:
-    """Newest entries of a conversation, oldest first. `before`: the message id from which earlier ones are loaded."""
+class Person:
+    """A member that a thread may be given to."""
 
-    entries: list[Entry]
-    before: int | None
-
-
-def thread_page(conversation: Conversation, before: int | None = None) -> Thread:
-    """The newest 50 messages (older than message `before`) and the notes among them; five queries at most."""
-    messages = Message.objects.filter(conversation=conversation)
-    upper: datetime | None = None
-    if before is not None:
-        upper = messages.filter(pk=before).values_list("created_at", flat=True).first()
-        messages = messages.filter(pk__lt=before)
-    newest = list(messages.select_related("by").order_by("-id")[: PAGE + 1])
-    has_more = len(newest) > PAGE
-    newest = newest[:PAGE]
-    _bring_along(newest)
-    lower = newest[-1].created_at if has_more else None
-    notes = _notes(conversation, lower, upper)
-    return Thread(_with_days(_merged(newest, notes)), newest[-1].pk if has_more else None)
+    pk: int
+    name: str
 
 
-def _bring_along(messages: list[Message]) -> None:
-    """Pictures and attempts, asked for only where there are some to show."""
-    pictures = Prefetch("attachments", Attachment.objects.order_by("position"))
-    attempts = Prefetch("attempts", Attempt.objects.order_by("number"))
-    prefetch_related_objects([one for one in messages if one.has_media], pictures)
-    prefetch_related_objects([one for one in messages if one.state in TROUBLED], attempts)
-
-
-def _notes(conversation: Conversation, lower: datetime | None, upper: datetime | None) -> QuerySet[ThreadNote]:
-    notes = ThreadNote.objects.filter(conversation=conversation).select_related("by").order_by("-at")
-    if lower is not None:
-        notes = notes.filter(at__gte=lower)
-    if upper is not None:
-        notes = notes.filter(at__lt=upper)
-    return notes[:NOTES_LIMIT]
-
-
-def _merged(messages: Iterable[Message], notes: Iterable[ThreadNote]) -> list[Entry]:
-    lines = [Entry(message.created_at, message=message) for message in messages]
-    lines += [Entry(note.at, note=note) for note in notes]
-    return sorted(lines, key=lambda line: (line.at, line.note is not None, line.key))
-
-
-def _with_days(lines: list[Entry]) -> list[Entry]:
-    """Marks the first line of each day of the reader's zone."""
-    marked, day = [], None
-    for line in lines:
-        today = timezone.localdate(line.at)
-        marked.append(Entry(line.at, line.message, line.note, opens_day=today != day))
-        day = today
-    return marked
-
-
-def sister_threads(membership: Membership, conversation: Conversation) -> list[Conversation]:
-    """The same person's threads with other DIDs, as far as this member sees them."""
-    same = _visible(membership).filter(organization_id=conversation.organization_id, number=conversation.number)
-    return list(same.exclude(pk=conversation.pk).select_related("did").order_by("-last_at")[:10])
-
-
-def assignable(conversation: Conversation) -> list[Membership]:
+def assignable(conversation: Conversation) -> list[Person]:
     """Whom the thread may be given to: those of its team who send texts, and the owners. By name."""
     texting = [role for role in Role if may(Membership(role=role), Can.TEXT)]
+    of_team = Membership.teams.through.objects.filter(team=conversation.team_id).values("membership")
     people = (
         Membership.objects.filter(organization_id=conversation.organization_id, is_active=True, role__in=texting)
-        .filter(Q(role=Role.OWNER) | Q(teams=conversation.team_id))
-        .select_related("user")
-        .distinct()
+        .filter(Q(role=Role.OWNER) | Q(pk__in=of_team))
+        .values_list("pk", "user__name", "user__email")
     )
-    return sorted(people, key=lambda member: str(member).casefold())
+    found = [Person(pk, name or email) for pk, name, email in people]
+    return sorted(found, key=lambda person: person.name.casefold())
 
 
 @dataclass(frozen=True, slots=True)

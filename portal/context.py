@@ -5,9 +5,10 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
 
-from portal.access import Can, may
-from portal.models import Membership
+from portal.access import PERMISSIONS, Can, may
+from portal.models import Membership, Role
 
 THEMES = ("light", "dark")
 
@@ -45,8 +46,21 @@ def page(request: HttpRequest) -> dict[str, Any]:
     membership: Membership | None = getattr(request, "membership", None)
     if membership is None:
         return common
+    return common | {
+        "organization": membership.organization,
+        "membership": membership,
+        "nav": SimpleLazyObject(lambda: _nav(request, membership)),  # fragments show no rail
+        "can": CAN[Role(membership.role)],
+        "live_url": f"/live/{membership.organization.slug}/",
+    }
+
+
+CAN = {role: frozenset(permission.name.lower() for permission in PERMISSIONS[role]) for role in Role}
+
+
+def _nav(request: HttpRequest, membership: Membership) -> list[dict[str, Any]]:
     slug = membership.organization.slug
-    nav = [
+    return [
         {
             "label": area.label,
             "icon": area.icon,
@@ -55,10 +69,3 @@ def page(request: HttpRequest) -> dict[str, Any]:
         }
         for area in areas(membership)
     ]
-    return common | {
-        "organization": membership.organization,
-        "membership": membership,
-        "nav": nav,
-        "can": {permission.name.lower() for permission in Can if may(membership, permission)},
-        "live_url": f"/live/{slug}/",
-    }

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
+from django.contrib.messages import get_messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.urls import resolve
@@ -106,10 +107,9 @@ def htmx_answers(get_response: Next) -> Next:
             return response
         if isinstance(response, HttpResponseRedirect):
             return _follow(request, response)
-        if _is_fragment(response):
+        if _is_fragment(response) and len(get_messages(request)):
             flash = render_to_string("components/_flash.html", {"out_of_band": True}, request)
-            if flash.strip():
-                response.content = response.content + flash.encode()  # type: ignore[attr-defined]
+            response.content = response.content + flash.encode()  # type: ignore[attr-defined]
         return response
 
     return middleware

@@ -10,7 +10,9 @@ from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from messaging.models import Conversation
+from messaging.queries import Look
 from portal import phone
+from portal.templatetags import ui
 
 register = template.Library()
 
@@ -31,6 +33,12 @@ def linked(text: str) -> SafeString:
         end = match.start() + len(url)
     pieces.append(escape(text[end:]))
     return mark_safe("".join(pieces))  # noqa: S308 - every piece is escaped above
+
+
+@register.simple_tag
+def told(look: Look | None) -> SafeString:
+    """A state as its look says; nothing for none."""
+    return ui.state(look.meaning, look.icon, look.word) if look else SafeString("")
 
 
 @register.filter

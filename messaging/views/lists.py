@@ -46,7 +46,7 @@ class Filters:
 
 
 def context(request: MemberRequest, *, open_id: int | None = None) -> dict[str, Any]:
-    """Rows, folders and DIDs: three queries beyond those of the member's teams."""
+    """Rows, folders and DIDs: three queries."""
     filters = Filters.read(request)
     page = queries.inbox_page(
         request.membership, folder=filters.folder, did_id=filters.did_id, q=filters.q, cursor=filters.cursor

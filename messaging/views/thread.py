@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import reswap, retarget, trigger_client_event
 
-from messaging import conversations, outbound, queries
+from messaging import conversations, outbound, queries, timeline
 from messaging.conversations import ConversationRefused
 from messaging.forms.composer import NameForm, ReplyForm
 from messaging.models import Conversation, Message, Purpose
@@ -98,7 +98,7 @@ def _entries_context(request: MemberRequest, conversation: Conversation) -> dict
     return {
         "conversation": conversation,
         "open_id": conversation.pk,
-        "timeline": queries.thread_page(conversation, int(before) if is_earlier else None),
+        "timeline": timeline.thread_page(conversation, int(before) if is_earlier else None),
         "is_earlier": is_earlier,
         "can_text": may(request.membership, Can.TEXT),
     }
@@ -109,7 +109,7 @@ def _about_context(membership: Membership, conversation: Conversation) -> dict[s
         "about_version": _about_version(membership, conversation),
         "can_move": conversations.may_move(conversation, membership),
         "people": queries.assignable(conversation),
-        "sisters": queries.sister_threads(membership, conversation),
+        "sisters": conversation.sisters,  # type: ignore[attr-defined]
         "local_time": queries.local_time(conversation, timezone.now()),
     }
 

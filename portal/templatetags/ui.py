@@ -87,6 +87,12 @@ def dated(at: datetime, css_class: str = "") -> SafeString:
 
 
 @register.simple_tag
+def timed(at: datetime) -> SafeString:
+    """A `<time>` of `clock`, for lines below their day."""
+    return format_html('<time datetime="{}">{}</time>', at.isoformat(), clock(timezone.localtime(at)))
+
+
+@register.simple_tag
 def moment(at: datetime, seconds: bool = False) -> SafeString:
     """A `<time>` of day and clock: `Mar 2, 2:05 PM`; with seconds where an order of events is to be proven."""
     local = timezone.localtime(at)
