@@ -94,7 +94,7 @@ class Entry:
         """Differs whenever the line must be drawn anew."""
         if self.message is None:
             return ""
-        pictures = "".join(picture.state[0] for picture in self.pictures)
+        pictures = "".join(f"{picture.state[0]}{picture.tries}" for picture in self.pictures)
         return f"{self.message.state}-{len(self.attempts)}-{pictures}-{int(self.opens_day)}"
 
     @property
