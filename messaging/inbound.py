@@ -19,6 +19,7 @@ from trunks.carriers.events import Event, InboundMessage, MediaLink, OptOutNotic
 from trunks.models import CarrierAccount, Did
 
 PREVIEW = outbound.PREVIEW
+ANSWERED = (Kind.STOP, Kind.START, Kind.HELP)
 
 
 # --- Before the carrier is answered ---
@@ -232,7 +233,7 @@ def _event(parked: ParkedText) -> InboundMessage:
 def _reply_if_required(account: CarrierAccount, conversation: Conversation, event: InboundMessage) -> None:
     """Confirm STOP and START, answer HELP: once, only where the carrier does not, only while it is fresh."""
     verdict = classify(event.body)
-    if verdict.kind == Kind.NONE or event.answered_by_carrier or carriers.get(account.kind).ANSWERS_STOP:
+    if verdict.kind not in ANSWERED or event.answered_by_carrier or carriers.get(account.kind).ANSWERS_STOP:
         return
     if not _first_of_its_kind(conversation, verdict, event.at):
         return

@@ -67,6 +67,66 @@ def test_every_bench_can_be_imported_and_run() -> None:
     assert all(callable(import_module(module).run) for module in BENCHES.values())
 
 
+PHRASES = [
+    {"text": "stop", "label": "revoke", "set": "a"},
+    {"text": "I need to cancel", "label": "revoke", "set": "a"},
+    {"text": "na ja", "label": "revoke", "set": "b"},
+    {"text": "quit texting me", "label": "review", "set": "b"},
+    {"text": "not interested", "label": "keep"},
+    {"text": "ok thanks", "label": "keep"},
+]
+
+
+def of_phrases(tmp_path: Path, content: str) -> str:
+    (tmp_path / "phrases.json").write_text(content)
+    out = StringIO()
+    call_command("bench", "optout", str(tmp_path / "phrases.json"), stdout=out)
+    return out.getvalue()
+
+
+def test_opt_outs_are_told_from_labelled_phrases(tmp_path: Path) -> None:
+    [line] = of_phrases(tmp_path, json.dumps({"phrases": PHRASES})).splitlines()
+    whole = {"phrases": 6, "precision": 0.5, "recall": 0.3333, "recall_with_review": 0.6667, "review_rate": 0.5}
+    of_a = {"phrases": 2, "precision": 1.0, "recall": 0.5, "recall_with_review": 1.0, "review_rate": None}
+    of_b = {"phrases": 2, "precision": 0.0, "recall": 0.0, "recall_with_review": 0.0, "review_rate": None}
+    assert json.loads(line) == {"name": "optout", **whole, "met": False, "sets": {"a": of_a, "b": of_b}}
+
+
+def test_the_projects_own_phrases_meet_the_targets() -> None:
+    out = StringIO()
+    call_command("bench", "optout", stdout=out)
+    figures = json.loads(out.getvalue())
+    assert figures["phrases"] > 1_500
+    assert figures["met"], figures
+    assert figures["review_rate"] < 0.35
+    assert figures["sets"]["ordinary"]["review_rate"] <= 0.01
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("{", "is not JSON: "),
+        ("[]", "holds no phrases: "),
+        ('{"phrases": []}', "holds no phrases: "),
+        ('{"phrases": [{"label": "keep"}]}', "phrase 1 has no text."),
+        ('{"phrases": [{"text": "a", "label": "no"}]}', "phrase 1 needs a label: revoke, review, keep."),
+    ],
+)
+def test_a_bad_file_of_phrases_is_one_sentence(tmp_path: Path, content: str, sentence: str) -> None:
+    with pytest.raises(CommandError) as failed:
+        of_phrases(tmp_path, content)
+    assert sentence in str(failed.value)
+    assert failed.value.returncode == 1
+
+
+def test_a_missing_file_of_phrases_and_too_many() -> None:
+    with pytest.raises(CommandError, match=r"^nowhere\.json cannot be read: No such file or directory\.$"):
+        call_command("bench", "optout", "nowhere.json")
+    with pytest.raises(CommandError, match=r"^bench optout takes one FILE") as failed:
+        call_command("bench", "optout", "a", "b")
+    assert failed.value.returncode == 2
+
+
 def test_a_request_is_a_whole_post() -> None:
     assert load.post("/hooks/", b"{}", {"x-a": "1"}) == (
         b"POST /hooks/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\nx-a: 1\r\n\r\n{}"
