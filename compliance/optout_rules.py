@@ -17,8 +17,8 @@ __all__ = ["DOUBTS", "WISHES", "WRONG_PARTY", "Rule", "Standing", "standing"]
 _NAMES = {
     "start": r"(?:^|(?<=[|?] ))",
     "end": r"(?=[|?]|$)",
-    "fill": r"(?:(?:FILL|CURSE|YOU|AWAY) )*",
-    "gap": r"(?:(?:FILL|CURSE|YOU|DET|THIS|MY|OF|MORE|WITH|AGAIN|EN) )*",
+    "fill": r"(?:(?:FILL|CURSE|YOU|AWAY|STILL) )*",
+    "gap": r"(?:(?:FILL|CURSE|YOU|DET|THIS|MY|OF|MORE|WITH|AGAIN|EN|STILL) )*",
     "plain": r"(?:(?:FILL|CURSE|YOU|DET|THIS|MY|OF|MORE|WITH|AGAIN|WANT|TO|BE|GETS|I|CAN|DO|AM|SEND|WHY|KEEP) ){0,5}",
     "few": r"(?:[^|? ]+ ){0,3}",
     "number": r"(?:(?:MY|THIS|DET|HIS|YOU|OF) )*(?:x |PHONE )?(?:NUMBER|NAME|PHONE) ",
@@ -163,7 +163,7 @@ WISHES = _rules(
     ("no manden mensajes", "NO", r"NO (?:ME )?(?:TEXT|SEND) (?:ME )?MORE |NO TEXT TEXT <fill><end>"),
     ("no texts please", "NO", r"<start>(?:FILL )*NO (?:TEXT|CONTACT|SPAM|BUG) (?:ME )?(?:OR CALL )?FILL <fill><end>"),
     ("plus de messages", "MORE", r"<start>(?:FILL )*MORE OF (?:TEXT|STUFF) "),
-    ("no me escriban", "NO ISNT DONT", r"(?:NO|NOT) (?:FILL )*(?:ME|LO) (?:(?:ME|FILL|x(?= DET TEXT| TO TEXT)|DET|TO|BE) )*(?:TEXT|CONTACT|BUG|SEND) "),
+    ("no me escriban", "NO ISNT DONT", r"(?:NO|NOT) (?:FILL )*(?:ME|LO) (?:(?:ME|FILL|SIGAN|DET|TO|BE) )*(?:TEXT|CONTACT|BUG|SEND) "),
     ("ne plus écrire", "ISNT", r"NOT MORE (?:ME )?(?:TEXT|CONTACT|BUG) "),
     ("nunca me escriban", "NEVER", r"NEVER ME (?:TEXT|CONTACT|SEND) "),
     ("basta de mensajes", "ENOUGH", r"ENOUGH (?:FILL )*(?:OF|WITH) <gap><news>"),
@@ -174,7 +174,7 @@ WISHES = _rules(
     ("take me off", "TAKE", r"TAKE <fill>(?:ME |<number>)(?:(?:OFF|OUT|OF)(?: OF)? <list>|OFF (?:OF )?(?:THIS |DET )?(?:<fill><end>|AGAIN ))"),
     ("quítenme", "REMOVE", r"(?:ME )?REMOVE (?:ME )?OF <list>"),
     ("lose my number", "LOSE", r"LOSE (?:THIS |MY |HIS |DET )+(?:CURSE )?NUMBER "),
-    ("leave me alone", "LEAVE", r"LEAVE ME (?:(?:FILL|CURSE|DET|YOU) )*ALONE "),
+    ("leave me alone", "ALONE BE", r"(?:LEAVE ME|LET ME(?= ALONE| BE <fill><end>)) (?:(?:FILL|CURSE|DET|YOU) )*(?:ALONE|BE <fill><end>) ?"),
     ("déjame en paz", "LEAVES", r"LEAVES (?:ME )?(?:EN |DET |TO )*PEACE "),
     # unsubscribe me, I'd like to opt out, quiero darme de baja
     ("unsubscribe", "UNSUB", r"(?:<start>(?:FILL )*|(?:WANT|ASK)(?: TO)?(?: BE)? |FILL |CAN YOU |LET |QUIERO )(?:ME )?UNSUB (?:ME |MY NUMBER |THIS NUMBER |DET <end>)?(?:OF <list>|OF (?:(?:THIS|IT|YOU|DET) )*<end>|<fill><end>|AGAIN )"),
@@ -190,7 +190,7 @@ WISHES = _rules(
     # what will happen on the next text
     ("text me again and", "AGAIN ONE", r"(?:TEXT|CONTACT|BUG|SEND|CALL) <me>(?:AGAIN|ONE MORE x) .*<threat>"),
     ("or I report you", "WHEN", r"<threat>.*WHEN (?:YOU |THIS )*(?:NOT HALT|(?:TEXT|CONTACT|BUG|CALL) (?:ME|AGAIN)) "),
-    ("block me", "BLOCK", r"<start>(?:FILL )*BLOCK (?:ME|THIS NUMBER|MY NUMBER) <fill><end>"),
+    ("block me", "BLOCK", r"<start>(?:FILL )*BLOCK (?:ME|THIS NUMBER|MY NUMBER) (?:<fill><end>|<list>)"),
     ("want out", "OUT", r"WANT OUT OF <list>"),
 )  # fmt: skip
 
@@ -209,7 +209,7 @@ WRONG_PARTY = _rules(
 # --- Doubt ---
 
 DOUBTS = _rules(
-    ("stop", "HALT", r"HALT <fill>(?:IT|THIS|HERE|AGAIN|TO HALT|OR|WITH|<end>|(?:x|v|9) (?:ME|MY NUMBER|THIS NUMBER)|<gap>(?:SERVICE|SEND|TEXT|CALL|CONTACT|SPAM|STUFF|NUMBER|BUG|REACH|LIST|ALONE|I )|[|?]|WHEN|BEFORE|HALT|REMOVE|NOT)"),
+    ("stop", "HALT", r"HALT <fill>(?:IT|THIS|HERE|AGAIN|TO HALT|OR|WITH|<end>|(?:x|v|9) (?:ME|MY NUMBER|THIS NUMBER)|<gap>(?:SERVICE|SEND|TEXT|CALL|CONTACT|SPAM|STUFF|NUMBER|BUG|REACH|LIST|ALONE|GETS|I )|[|?]|WHEN|BEFORE|HALT|REMOVE|NOT)"),
     ("cancel", "END", r"END <fill>(?:IT|THIS|ME|<end>|<gap>(?:SERVICE|SEND|TEXT|CALL|CONTACT|SPAM|STUFF|LIST)|HALT|REMOVE|AGAIN)"),
     ("remove", "REMOVE NEARLY", r"REMOVE <fill>(?:IT|THIS|ME|<end>|<gap>(?:NUMBER|NAME|LIST|TEXT|CONTACT))|NEARLY MY NUMBER"),
     ("removed", "REMOVED", r"REMOVED (?:OFF|OF (?:(?:YOU|THIS|DET|MY) )*LIST)|(?:I|ME|BE) (?:AM |BE )?REMOVED "),
@@ -218,6 +218,15 @@ DOUBTS = _rules(
     ("take off", "TAKE", r"TAKE <fill>(?:ME |<number>|THIS )<fill>(?:OFF|OF LIST|OUT OF|AGAIN)"),
     ("unsubscribe", "UNSUB", r"UNSUB "),
     ("opt out", "OPT", r"OPT (?:\S+ )?OUT (?!OF <gap>x )"),
+    ("turn off texts", "TURN", r"TURN (?:OFF |OUT )?(?:(?:THIS|DET|OF|MY|YOU) )*(?:TEXT|STUFF|LIST|SPAM) |TURN (?:THIS|TEXT|IT) OFF "),
+    ("out of my phone", "OUT OFF", r"(?:OUT|OFF) (?:OF )?MY (?:PHONE|x) (?:FILL )*<end>"),
+    ("still texting", "STILL", r"STILL (?:AM )?(?:GETS|TEXT|SEND|CONTACT|BUG|CALL) "),
+    ("registry", "REGISTRY SIGNUP", r"(?:BY|OF|WITH) (?:DET |x |NO |YOU )*REGISTRY |SIGNUP BY DO NOT "),
+    ("consent gone", "CONSENT", r"(?:BACK|GONE|NO) (?:MY )?CONSENT |CONSENT (?:AM )?(?:GONE|x) <end>"),
+    ("somebody else", "SOMEBODY", r"(?:SOMEBODY (?:SOMEBODY )?(?:HAS|LET|GOT) (?:THIS|DET) NUMBER|THIS AM SOMEBODY )"),
+    ("idk who", "IDK", r"IDK (?:(?:WHO|THIS|YOU|AM|WHY|DET|x|NO) )+<end>"),
+    ("who is that", "WHO", r"^(?:FILL )*WHO (?:AM )?x (?:x )?[?| ]*$"),
+    ("no sigan", "SIGAN", r"NO SIGAN "),
     ("run together", "GLUED", r"GLUED "),
     ("an end and a text", "HALT END REMOVE REMOVED TAKE ISNT DONT NEVER NO OFF ENOUGH", r"(?:HALT|END|REMOVE|REMOVED|TAKE OFF|NOT|NO|OFF|ENOUGH) (?:(?!GOT|GETS|SENT|HEAR|LOST|LOSE|BACK|OTHER|KNOW|BUT|HALT)[^|? ]+ ){0,5}?(?:TEXT|CONTACT|BUG|LIST|SEND ME|(?:MY|THIS) (?:NUMBER|PHONE)) (?!BACK)"),
     ("stop, you", "HALT", r"^(?:FILL )*HALT (?:YOU )?(?:x|IT) <end>"),
@@ -236,6 +245,8 @@ DOUBTS = _rules(
     ("not interested", "INTERESTED", r"(?:NOT|NO|CANT|AGAIN) (?:\S+ ){0,2}?INTERESTED (?!BY (?:DET |THIS |MY )*[xv] |BY DET |TO )"),
     ("enough", "ENOUGH", r"<start><fill>(?:IT )?ENOUGH (?:<fill><end>|AM ENOUGH|HAS |AGAIN |WITH |OF )"),
     ("leave alone", "LEAVE LEAVES", r"(?:LEAVE|LEAVES) (?!IT)(?:\S+ ){1,3}(?:ALONE|PEACE) |LET ME BE <end>"),
+    ("plus rien", "MORE", r"^MORE IT (?:FILL )*$"),
+    ("no follow-up", "REACH", r"NOT REACH (?:BY |OUT |WITH |TO |ME )+|NO REACH (?:BY |OUT )"),
     ("go away", "CURSE SCREW SHUT GO BUZZ BACK TAKE GIVE", r"(?:GO AWAY|TAKE LOST|SCREW|SHUT (?:UP|BY|DET CURSE UP)|CURSE (?:YOU|OFF)|(?:BUZZ|BACK) (?:IT )?(?:OFF|OUT)|GO TO CURSE|BUZZ IT|GIVE (?:IT|ME) DET REST|<start><fill>(?:x|BUG) OFF <end>|SHUT IT) ?"),
     ("complaint", "REPORT", r"REPORT (?:YOU|(?:THIS |MY )NUMBER|TO MY|(?:THIS |IT |MY |DET |x |SPAM )*(?:TO (?:DET )?(?:LAW|LAWYER)|SPAM))|<start><fill>REPORT (?:x )?<end>"),
     ("complaint", "COMPLAINT", r"(?:I|v|x|DET) COMPLAINT (?:WITH|TO|BY|<end>)"),
@@ -250,7 +261,7 @@ DOUBTS = _rules(
     ("never gave", "GAVE GIVE", r"(?:NEVER|DIDNT) (?:GAVE|GIVE) "),
     ("sick of this", "SICK", r"SICK (?:OF|WITH) (?:DET |CURSE )*(?:THIS|YOU|IT|TEXT|GETS|SPAM|STUFF|BE) |(?:THIS|YOU) (?:TEXT )?(?:AM )?(?:FILL )*SICK <end>"),
     # who are you, and whose number is this
-    ("wrong party", "WRONG", r"(?:<wrong>|WRONG NAME |WRONG OF NUMBER |(?<!x )(?<!DET )NUMBER (?:AM )?WRONG |<start>(?:x |YOU )*WRONG <end>)(?!OF DET )"),
+    ("wrong party", "WRONG", r"(?:<wrong>|WRONG (?:NAME|PHONE) |WRONG OF NUMBER |(?<!x )(?<!DET )NUMBER (?:AM )?WRONG |<start>(?:x |YOU )*WRONG <end>)(?!OF DET )"),
     ("wrong, I am not", "WRONG", r"WRONG [|] NO "),
     ("who is this", "WHO", r"<start>(?:(?:FILL|9|NEW|PHONE|NUMBER|CURSE|I NOT KNOW|BUT|[|]) ){0,5}WHO (?:AM |DET |CURSE )*(?:THIS|YOU)? ?<fill>(?:AM |YOU )?(?:FILL |AGAIN |I TEXT )*<end>|<start><fill>WHO AM YOU "),
     ("whose text is this", "WHO HOW WHEN", r"(?:WHO|HOW|WHEN) (?:\S+ ){0,3}?(?:TAKE|GOT|GAVE|GETS) (?:YOU )?(?:MY |THIS )NUMBER |WHO GAVE "),
@@ -263,6 +274,6 @@ DOUBTS = _rules(
     ("not my number", "NUMBER PHONE", r"ISNT (?:MY|HIS|YOU|x) (?:NUMBER|PHONE) |NOT (?:LET|HAS|x|BELONG)? ?(?:TO )?THIS NUMBER |NUMBER (?:HAS |AM )?(?:CHANGED|ISNT)"),
     ("number is new", "GOT TAKE NEW", r"(?:GOT|TAKE|NEW (?:TO|WITH)) (?:DET )?THIS (?:NUMBER|PHONE) "),
     ("off the list", "LIST", r"(?:OFF|OUT|WHY|HOW|NOT|NO) (?:(?!x|v)[^|? ]+ ){0,5}?LIST "),
-    ("forget me", "LOSE", r"<start><fill>LOSE (?:BY )?(?:ME|IT|THIS) |LOSE <gap>NUMBER "),
+    ("forget me", "LOSE", r"<start><fill>LOSE (?:BY )?(?:ME|IT|THIS|YOU LET THIS NUMBER) |LOSE <gap>NUMBER "),
     ("want out", "OUT", r"(?:WANT|TAKE ME|LET ME) OUT (?:<fill><end>|OF THIS)"),
 )  # fmt: skip
