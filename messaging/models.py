@@ -5,6 +5,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from compliance.models import Brand, Campaign
+from compliance.purposes import Purpose as Purpose  # the word on a message is the one that the gate judges by
 from portal.models import E164, Membership, Organization, Team, User
 from trunks.carriers.events import Reason
 from trunks.models import CarrierAccount, Did
@@ -113,14 +114,6 @@ class Lane(models.Model):
 class Direction(models.TextChoices):
     IN = "in", "In"
     OUT = "out", "Out"
-
-
-class Purpose(models.TextChoices):
-    REPLY = "reply", "Reply"
-    INFORMATIONAL = "informational", "Informational"
-    FOLLOW_UP = "follow_up", "Follow-up"
-    PROMOTIONAL = "promotional", "Promotional"
-    COMPLIANCE = "compliance", "Required reply"
 
 
 class State(models.TextChoices):
