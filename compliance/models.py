@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models.functions import Now
 
+from compliance.purposes import ConsentCategory
 from portal.models import E164, AppendOnlyQuerySet, Organization, User
 from trunks.models import CarrierAccount, Did
 
@@ -120,3 +121,75 @@ class Suppression(models.Model):
 
     def __str__(self) -> str:
         return self.number
+
+
+class Consent(models.Model):
+    """The ledger: every time a person agreed to texts, took it back, or was found not to be that person. Append-only.
+
+    A row given anew names the row it takes the place of. Kept five years after the last text, 16 CFR 310.5.
+    """
+
+    class Kind(models.TextChoices):
+        GIVEN = "given", "Agreed"
+        WITHDRAWN = "withdrawn", "Withdrawn"
+        VOID = "void", "Void: another person has this number"
+
+    class Channel(models.TextChoices):
+        CALL = "call", "On a call"
+        SMS = "sms", "By text"
+        WEB = "web", "Web form"
+        PAPER = "paper", "On paper"
+        DIALER = "dialer", "Told to the dialer"
+        IMPORT = "import", "Imported"
+
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="+")
+    number = models.CharField(max_length=16, validators=[E164])
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    category = models.CharField(max_length=13, choices=ConsentCategory.choices)
+    channel = models.CharField(max_length=10, choices=Channel.choices)
+    at = models.DateTimeField(help_text="When the person did it.")
+    recorded_at = models.DateTimeField(db_default=Now(), editable=False)
+    name = models.CharField(max_length=100, blank=True, help_text="Who agreed, as they called themselves.")
+    seller = models.CharField(max_length=100, blank=True, help_text="Who may text them, as the words named it.")
+    disclosure = models.TextField(blank=True, help_text="The words they agreed to, exactly.")
+    disclosure_version = models.CharField(max_length=40, blank=True)
+    act = models.CharField(max_length=200, blank=True, help_text="What they did: ticked, replied YES, said yes.")
+    call_ref = models.CharField(max_length=100, blank=True)
+    recording_ref = models.CharField(max_length=300, blank=True)
+    our_number = models.CharField(max_length=16, blank=True)
+    source = models.CharField(max_length=300, blank=True, help_text="Page, form, file and row, or dialer field.")
+    ip = models.GenericIPAddressField(null=True)
+    user_agent = models.CharField(max_length=300, blank=True)
+    by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    replaces = models.ForeignKey("self", models.PROTECT, null=True, related_name="+")
+    opt_out = models.ForeignKey(OptOut, models.PROTECT, null=True, related_name="+", help_text="What took it back.")
+
+    objects = AppendOnlyQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["organization", "number", "-id"], name="consent_newest")]
+        constraints = [
+            models.CheckConstraint(
+                condition=~models.Q(kind="given") | ~models.Q(act=""), name="consent_given_says_what_was_done"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.kind} {self.category}"
+
+
+class StandingConsent(models.Model):
+    """The present: this person agrees to texts of this category. Written in the transaction of its ledger line."""
+
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="+")
+    number = models.CharField(max_length=16, validators=[E164])
+    category = models.CharField(max_length=13, choices=ConsentCategory.choices)
+    consent = models.ForeignKey(Consent, models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "number", "category"], name="consent_stands_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.category}"

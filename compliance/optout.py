@@ -2,6 +2,7 @@
 
 from django.db import transaction
 
+from compliance import consent
 from compliance.models import OptOut, Suppression
 from compliance.signals import lifted, suppressed
 from portal import audit, live
@@ -40,6 +41,7 @@ def record_opt_out(
     suppression, _ = Suppression.objects.select_for_update().get_or_create(
         organization=organization, number=number, scope=line.scope, defaults={"opt_out": line}
     )
+    consent.withdraw(organization=organization, number=number, opt_out=line, by=by)
     if by is not None:
         audit.record("compliance.opt_out.recorded", organization=organization, by=by, subject=number, why=why)
     live.publish(organization.pk, "org", "opt-outs")
@@ -81,6 +83,8 @@ def lift(
         why=why,
     )
     Suppression.objects.filter(organization=organization, number=number).delete()
+    if source == OptOut.Source.TEXT:
+        consent.give_again(organization=organization, number=number, opted_in=line)
     if by is not None:
         audit.record("compliance.opt_out.lifted", organization=organization, by=by, subject=number, why=why)
     live.publish(organization.pk, "org", "opt-outs")

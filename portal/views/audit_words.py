@@ -42,6 +42,7 @@ SENTENCES = {
     "trunks.dids.imported": "Imported {on}",
     "compliance.opt_out.recorded": "Recorded an opt-out of {on}",
     "compliance.opt_out.lifted": "Lifted the opt-out of {on}",
+    "compliance.consent.given": "Recorded the consent of {on}",
     "messaging.contact.named": "Changed the name of the contact {on}",
     "messaging.delivery.read": "Read what people wrote in a webhook",
     "messaging.delivery.replayed": "Had a webhook processed once more",

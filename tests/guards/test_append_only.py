@@ -3,25 +3,29 @@
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from compliance import optout
-from compliance.models import OptOut
+from compliance import consent, optout
+from compliance.models import Consent, OptOut
 from portal import audit
 from portal.models import AuditEvent
 from tests.people import House
 
-TABLES = ["portal_auditevent", "compliance_optout"]
+TABLES = ["portal_auditevent", "compliance_optout", "compliance_consent"]
 
 
 @pytest.mark.parametrize("table", TABLES)
 def test_the_database_refuses_to_change_a_row(house: House, table: str) -> None:
     audit.record("portal.test.happened", organization=house.organization, by=house.owner.user)
+    evidence = consent.Evidence(channel="call", act="said yes")
+    consent.give(
+        organization=house.organization, number="+12125552000", categories=["informational"], evidence=evidence
+    )
     optout.record_opt_out(organization=house.organization, number="+12125552000", source=OptOut.Source.TEXT)
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"UPDATE {table} SET at = NULL")
 
 
 def test_python_refuses_too(house: House) -> None:
-    for rows in (AuditEvent.objects.all(), OptOut.objects.all()):
+    for rows in (AuditEvent.objects.all(), OptOut.objects.all(), Consent.objects.all()):
         with pytest.raises(TypeError, match="append-only"):
             rows.update(at=None)
         with pytest.raises(TypeError, match="append-only"):
