@@ -1,15 +1,24 @@
-"""The one door: may this text be sent? Pure over facts that `load` fetches for a whole batch in two queries."""
+"""The one door: may this text be sent? Pure over facts that `load` fetches for a whole batch in three queries."""
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db.models import Value
 
-from compliance.models import CampaignDid, CampaignDidState, CampaignState, Suppression
+from compliance import policy
+from compliance.models import CampaignDid, CampaignDidState, CampaignState, StandingConsent, Suppression
+from compliance.places import Place, candidates
+from compliance.policy import Policy
+from compliance.purposes import NEEDED, SOLICITATIONS, ConsentCategory, Purpose
+from compliance.quiet_hours import Hours, is_free
 from trunks.carriers.events import Reason
 from trunks.models import Did, TextState
+
+DAY = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,14 +37,51 @@ class DidFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PersonFacts:
+    """What messaging knows of the person behind a number, over all DIDs of the organization.
+
+    wrote_at: their newest text. solicited: the moments of solicitations to them in the last 24 hours. team_today: which
+    other team texted them today, "" when none.
+    """
+
+    zone: str = ""
+    state: str = ""
+    wrote_at: datetime | None = None
+    solicited: tuple[datetime, ...] = ()
+    team_today: str = ""
+    is_landline: bool = False
+    is_reassigned: bool = False
+
+
+NOBODY_KNOWN = PersonFacts()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """One text to be judged. `is_required_reply`: the one confirmation or help text that a keyword calls for."""
+    """One text to be judged. `is_typed`: a person writes it to one person, and reads the answer."""
 
     number: str
     did: DidFacts
+    purpose: str
+    policy: Policy
     is_suppressed: bool
     is_own_number: bool
-    is_required_reply: bool = False
+    is_typed: bool = False
+    consents: frozenset[str] = frozenset()
+    person: PersonFacts = NOBODY_KNOWN
+
+    @property
+    def is_required_reply(self) -> bool:
+        return self.purpose == Purpose.COMPLIANCE
+
+    @property
+    def is_solicitation(self) -> bool:
+        return self.purpose in SOLICITATIONS
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Every place where the person may be; empty: anywhere."""
+        return candidates(self.number, zone=self.person.zone, state=self.person.state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +112,18 @@ Verdict = Allowed | Later | Refused
 
 def may_send(facts: Facts, now: datetime) -> Verdict:
     """The first thing in the way, or Allowed. `now`: the moment the text would leave."""
-    return _opted_out(facts) or _own_number(facts) or _did(facts.did) or _campaign(facts.did) or Allowed()
+    for check in CHECKS:
+        if verdict := check(facts, now):
+            return verdict
+    return Allowed()
 
 
-def _opted_out(facts: Facts) -> Refused | None:
+def judgements(facts: Facts, now: datetime) -> list[tuple[str, Verdict]]:
+    """Every check by name with its answer, for the page that explains."""
+    return [(check.__name__.strip("_"), check(facts, now) or Allowed()) for check in CHECKS]
+
+
+def _opted_out(facts: Facts, now: datetime) -> Refused | None:
     if not facts.is_suppressed or facts.is_required_reply:
         return None
     return Refused(
@@ -79,7 +133,7 @@ def _opted_out(facts: Facts) -> Refused | None:
     )
 
 
-def _own_number(facts: Facts) -> Refused | None:
+def _own_number(facts: Facts, now: datetime) -> Refused | None:
     if not facts.is_own_number:
         return None
     return Refused(
@@ -87,7 +141,8 @@ def _own_number(facts: Facts) -> Refused | None:
     )
 
 
-def _did(did: DidFacts) -> Refused | None:
+def _did(facts: Facts, now: datetime) -> Refused | None:
+    did = facts.did
     if did.is_retired:
         return Refused(Reason.MISCONFIGURED, "This DID is retired.", "Start a conversation from another DID.")
     if did.text_state == TextState.ENABLED:
@@ -102,7 +157,8 @@ def _did(did: DidFacts) -> Refused | None:
     )
 
 
-def _campaign(did: DidFacts) -> Refused | None:
+def _campaign(facts: Facts, now: datetime) -> Refused | None:
+    did = facts.did
     if did.campaign_id is None:
         return None
     if did.campaign_state != CampaignState.LIVE:
@@ -121,37 +177,155 @@ def _campaign(did: DidFacts) -> Refused | None:
     return None
 
 
+def _reassigned(facts: Facts, now: datetime) -> Refused | None:
+    if not facts.person.is_reassigned or facts.is_required_reply:
+        return None
+    return Refused(
+        Reason.INVALID_NUMBER,
+        "This number has been given to somebody else.",
+        "Ask your customer for the new number; consent given for the old one is void.",
+    )
+
+
+def _landline(facts: Facts, now: datetime) -> Refused | None:
+    if not facts.person.is_landline:
+        return None
+    return Refused(
+        Reason.INVALID_NUMBER, "This is a landline, which takes no texts.", "Call, or ask for a mobile number."
+    )
+
+
+def _consent(facts: Facts, now: datetime) -> Refused | None:
+    """Who agreed to offers agreed to the rest (47 CFR 64.1200(a)(1)-(2))."""
+    needed = NEEDED.get(Purpose(facts.purpose))
+    if needed is None or not facts.policy.needs_consent(facts.purpose):
+        return None
+    if needed in facts.consents or ConsentCategory.PROMOTIONAL in facts.consents:
+        return None
+    what = "offers" if needed == ConsentCategory.PROMOTIONAL else "such texts"
+    return Refused(
+        Reason.NO_CONSENT,
+        f"There is no record that this person agreed to {what}.",
+        "Record their consent with its proof.",
+    )
+
+
+def _other_team(facts: Facts, now: datetime) -> Later | None:
+    """Two teams at one person on one day look like spam to that person."""
+    if not (facts.is_solicitation and facts.person.team_today and facts.policy.choices.one_team_a_day):
+        return None
+    return _tomorrow(facts, now, f"{facts.person.team_today} has texted this person today.")
+
+
+def _tomorrow(facts: Facts, now: datetime, sentence: str) -> Later:
+    opens = facts.policy.hours(facts.places, facts.purpose, now + timedelta(hours=24)).opens
+    return Later(opens or now + timedelta(hours=24), sentence, "Read the other thread first; it may be answered there.")
+
+
+def _frequency(facts: Facts, now: datetime) -> Later | None:
+    """So many solicitations a person gets in 24 hours, over all DIDs (Fla. Stat. 501.616(6) and the like)."""
+    if not facts.is_solicitation:
+        return None
+    cap = facts.policy.cap(facts.places, now)
+    recent = sorted(at for at in facts.person.solicited if now - at < DAY)
+    if len(recent) < cap:
+        return None
+    free = recent[-cap] + DAY
+    opens = facts.policy.hours(facts.places, facts.purpose, free).opens
+    return Later(opens or free, f"This person has had {len(recent)} such texts within 24 hours; {cap} are the most.")
+
+
+def _hours(facts: Facts, now: datetime) -> Verdict | None:
+    """Every place where the person may be must be open."""
+    if is_free(facts.purpose, wrote_at=facts.person.wrote_at, now=now):
+        return None
+    if not facts.is_solicitation and facts.policy.choices.any_time:
+        return None
+    hours = facts.policy.hours(facts.places, facts.purpose, now)
+    if hours.is_open:
+        return None
+    if hours.opens is None:
+        return Refused(
+            Reason.MISCONFIGURED, "The hours of your organization never open where this person may be.", "Widen them."
+        )
+    return Later(hours.opens, f"It is {_clocks(hours, now)} where this person is; texts leave when it is day there.")
+
+
+def _clocks(hours: Hours, now: datetime) -> str:
+    """`22:40`, or `21:40 or 22:40` where two zones count; far apart, the range."""
+    clocks = sorted({now.astimezone(ZoneInfo(place.zone)).strftime("%H:%M") for place in hours.places})
+    return " or ".join(clocks) if len(clocks) < 3 else f"between {clocks[0]} and {clocks[-1]}"
+
+
+# The order in which people are told: what nobody can change first, what only needs time last.
+CHECKS: tuple[Callable[[Facts, datetime], Verdict | None], ...] = (
+    _opted_out,
+    _own_number,
+    _did,
+    _campaign,
+    _reassigned,
+    _landline,
+    _consent,
+    _other_team,
+    _frequency,
+    _hours,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """What compliance knows of a batch, loaded at once."""
 
+    policy: Policy
     dids: dict[int, DidFacts]
     suppressed: frozenset[str]
     own: frozenset[str]
+    consents: dict[str, frozenset[str]]  # category -> numbers
 
-    def facts(self, *, did_id: int, number: str, is_required_reply: bool = False) -> Facts:
+    def facts(
+        self, *, did_id: int, number: str, purpose: str, is_typed: bool = False, person: PersonFacts = NOBODY_KNOWN
+    ) -> Facts:
         return Facts(
             number=number,
             did=self.dids[did_id],
+            purpose=purpose,
+            policy=self.policy,
             is_suppressed=number in self.suppressed,
             is_own_number=number in self.own,
-            is_required_reply=is_required_reply,
+            is_typed=is_typed,
+            consents=frozenset(category for category, agreed in self.consents.items() if number in agreed),
+            person=person,
         )
 
 
-def load(organization_id: int, *, did_ids: Collection[int], numbers: Collection[str]) -> Snapshot:
-    """Two queries, whatever the size of the batch."""
+def load(
+    organization_id: int, *, did_ids: Collection[int], numbers: Collection[str], purposes: Collection[str]
+) -> Snapshot:
+    """Three queries, whatever the size of the batch."""
+    chosen = policy.load(organization_id)
     dids = Did.objects.select_related("campaign_did__campaign").filter(organization_id=organization_id, id__in=did_ids)
-    wanted = list(numbers)
-    suppressed = Suppression.objects.filter(organization_id=organization_id, number__in=wanted)
-    own = Did.objects.current().filter(organization_id=organization_id, number__in=wanted)
-    marked = suppressed.values_list("number", Value(1)).union(own.values_list("number", Value(0)), all=True)
-    found = list(marked)
+    asks = any(chosen.needs_consent(purpose) for purpose in purposes)
+    marks = _marks(organization_id, list(set(numbers)), asks=asks)
     return Snapshot(
+        policy=chosen,
         dids={did.pk: _did_facts(did, getattr(did, "campaign_did", None)) for did in dids},
-        suppressed=frozenset(number for number, is_suppressed in found if is_suppressed),
-        own=frozenset(number for number, is_suppressed in found if not is_suppressed),
+        suppressed=frozenset(marks.pop("suppressed", ())),
+        own=frozenset(marks.pop("own", ())),
+        consents={category: frozenset(agreed) for category, agreed in marks.items()},
     )
+
+
+def _marks(organization_id: int, numbers: list[str], *, asks: bool) -> dict[str, set[str]]:
+    """{mark: numbers that bear it}: suppressed, own, and each category somebody agreed to where that is asked for."""
+    mine = {"organization_id": organization_id, "number__in": numbers}
+    rows = Suppression.objects.filter(**mine).values_list("number", Value("suppressed"))
+    rows = rows.union(Did.objects.current().filter(**mine).values_list("number", Value("own")), all=True)
+    if asks:
+        rows = rows.union(StandingConsent.objects.filter(**mine).values_list("number", "category"), all=True)
+    marks: dict[str, set[str]] = defaultdict(set)
+    for number, mark in rows:
+        marks[mark].add(number)
+    return marks
 
 
 def _did_facts(did: Did, campaign_did: CampaignDid | None) -> DidFacts:

@@ -193,3 +193,61 @@ class StandingConsent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} {self.category}"
+
+
+class TextingPolicy(models.Model):
+    """What an organization has decided for itself, within the law. Without a row, the defaults hold.
+
+    any_time: replies and informational texts, which solicit nothing, keep no hours. wide: promotions keep each state's
+    own window without the narrower national one. Both need an attestation of somebody who answers for it.
+    """
+
+    organization = models.OneToOneField(Organization, models.CASCADE, primary_key=True, related_name="texting_policy")
+    consent_for_informational = models.BooleanField(default=False)
+    consent_for_follow_up = models.BooleanField(default=False)
+    solicitations_a_day = models.PositiveSmallIntegerField(default=3, help_text="To one person, over all DIDs.")
+    one_team_a_day = models.BooleanField(default=True, help_text="Who was texted by a team is left alone by others.")
+    any_time = models.BooleanField(default=False)
+    wide = models.BooleanField(default=False)
+    attestation = models.CharField(max_length=300, blank=True)
+    by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(any_time=False, wide=False) | ~models.Q(attestation=""),
+                name="policy_that_widens_is_attested",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.organization_id)
+
+
+class HoursRule(models.Model):
+    """An organization's own window for a state ("*": for every state), in the place of the rulebook's.
+
+    A window wider than the rulebook's needs an attestation; the country's own window always holds beside it.
+    """
+
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="hours_rules")
+    state = models.CharField(max_length=2)
+    weekdays = models.CharField(max_length=11, blank=True)
+    saturday = models.CharField(max_length=11, blank=True)
+    sunday = models.CharField(max_length=11, blank=True)
+    holidays_closed = models.BooleanField(default=True)
+    attestation = models.CharField(max_length=300, blank=True)
+    by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    since = models.DateTimeField(db_default=Now(), editable=False)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "state"], condition=models.Q(ended_at=None), name="hours_rule_once_per_state"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.state}: {self.weekdays}, {self.saturday}, {self.sunday}"

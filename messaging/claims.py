@@ -12,7 +12,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from compliance import gate
 from compliance.models import Brand, Suppression
-from messaging import lanes, outcomes
+from messaging import lanes, outcomes, recipients
 from messaging.models import LIVE, Attempt, DailyUse, Lane, Message, Purpose, State
 from portal.clock import database_now
 
@@ -37,6 +37,7 @@ class Text:
     attempts_made: int
     valid_until: datetime
     network: str
+    team_id: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +96,7 @@ def _due(lane: Lane, now: datetime, limit: int) -> list[Text]:
         "attempts_made",
         "valid_until",
         "recipient_network",
+        "conversation__team_id",
     )
     return [_text(row) for row in rows.order_by("due_at", "id").values_list(*columns)[:limit]]
 
@@ -105,15 +107,18 @@ def _text(row: tuple[object, ...]) -> Text:
 
 def _judged(lane: Lane, texts: list[Text], now: datetime) -> list[Text]:
     """Those the gate lets pass; what became of the others is written down at once."""
-    snapshot = gate.load(
-        lane.account.organization_id,
-        did_ids={text.did_id for text in texts},
-        numbers={text.to_number for text in texts},
-    )
+    organization_id = lane.account.organization_id
+    numbers, purposes = {text.to_number for text in texts}, {text.purpose for text in texts}
+    dids = {text.did_id for text in texts}
+    snapshot = gate.load(organization_id, did_ids=dids, numbers=numbers, purposes=purposes)
+    known = recipients.load(organization_id, numbers, purposes, now, hold=True)
     allowed = []
     for text in texts:
         facts = snapshot.facts(
-            did_id=text.did_id, number=text.to_number, is_required_reply=text.purpose == Purpose.COMPLIANCE
+            did_id=text.did_id,
+            number=text.to_number,
+            purpose=text.purpose,
+            person=known.person(text.to_number, team_id=text.team_id),
         )
         verdict = gate.may_send(facts, now)
         if text.valid_until <= now:
@@ -125,6 +130,7 @@ def _judged(lane: Lane, texts: list[Text], now: datetime) -> list[Text]:
         elif (facts.did.account_id, facts.did.campaign_id) != (lane.account_id, lane.campaign_id):
             outcomes.change_lane(text.id, lanes.lane_for(facts.did))
         else:
+            known.note(text.to_number, text.purpose, now, team_id=text.team_id)
             allowed.append(text)
     return allowed
 

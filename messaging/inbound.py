@@ -177,6 +177,7 @@ def _show(conversation: Conversation, message: Message) -> None:
     columns = news.newest(message, preview=(message.body or "Picture")[:PREVIEW])
     Conversation.objects.filter(pk=conversation.pk).update(
         **columns,
+        last_heard_at=message.created_at,
         heard=F("heard") + 1,
         waiting_since=Coalesce("waiting_since", Value(message.created_at)),
         state=Conversation.State.OPEN,

@@ -18,6 +18,9 @@ class Contact(models.Model):
     number = models.CharField(max_length=16, validators=[E164])
     name = models.CharField(max_length=100, blank=True)
     time_zone = models.CharField(max_length=40, blank=True, help_text="Empty: guessed from the number.")
+    state = models.CharField(max_length=2, blank=True, help_text="Where they live, as they told; empty: not told.")
+    is_landline = models.BooleanField(default=False)
+    reassigned_at = models.DateTimeField(null=True, help_text="When the number was found to be somebody else's.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["organization", "number"], name="contact_once_per_number")]
@@ -46,6 +49,7 @@ class Conversation(models.Model):
     last_preview = models.CharField(max_length=160, blank=True)
     last_direction = models.CharField(max_length=3, blank=True)
     last_state = models.CharField(max_length=12, blank=True)
+    last_heard_at = models.DateTimeField(null=True, help_text="Of the customer's newest text.")
     waiting_since = models.DateTimeField(null=True, help_text="The oldest customer's text that nobody has answered.")
     heard = models.PositiveIntegerField(default=0, help_text="Customer's texts so far.")
     heard_answered = models.PositiveIntegerField(default=0, help_text="How many of them a person has answered.")
@@ -163,6 +167,8 @@ class Message(models.Model):
     lease_until = models.DateTimeField(null=True)
     attempts_made = models.PositiveSmallIntegerField(default=0)
     settled_at = models.DateTimeField(null=True, help_text="When its end was known.")
+    rules = models.CharField(max_length=20, blank=True, help_text="Version of the rulebook it was judged by.")
+    places = models.CharField(max_length=200, blank=True, help_text="Where the person may have been, then.")
     recipient_network = models.CharField(max_length=30, blank=True)
     cost = models.DecimalField(max_digits=10, decimal_places=5, null=True)
     # Inbound
@@ -208,6 +214,11 @@ class Message(models.Model):
                 fields=["organization", "number"],
                 condition=Q(state__in=["queued", "claimed", "sending"]),
                 name="leaving_by_number",
+            ),
+            models.Index(
+                fields=["organization", "number", "due_at"],
+                condition=Q(purpose__in=["follow_up", "promotional"]),
+                name="solicitations",
             ),
         ]
 

@@ -1,6 +1,7 @@
 """queue_message(): the gate, the row, the doorbell. The only way a text gets into a lane."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
@@ -8,7 +9,8 @@ from django.db.models import F
 from django.utils import timezone
 
 from compliance import gate
-from messaging import doorbell, lanes, media, news, segments
+from compliance.quiet_hours import MARGIN
+from messaging import doorbell, lanes, media, news, recipients, segments
 from messaging.models import (
     WAITING,
     Attachment,
@@ -40,16 +42,31 @@ class MessageRefused(Exception):
         self.help = help
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When a text may leave: not before `due_at`, not after `valid_until`. `why`: what makes it wait.
+
+    `rules` and `places`: the rulebook's version and where the person may be, as they were judged.
+    """
+
+    due_at: datetime
+    valid_until: datetime
+    why: str
+    rules: str
+    places: str
+
+
 def judge(conversation: Conversation, purpose: str = Purpose.REPLY) -> gate.Verdict:
     """The gate's answer for a text in this thread now: what the composer says before anybody types."""
-    return gate.may_send(_facts(conversation, purpose), timezone.now())
+    return gate.may_send(facts_of(conversation, purpose), timezone.now())
 
 
-def _facts(conversation: Conversation, purpose: str) -> gate.Facts:
-    snapshot = gate.load(conversation.organization_id, did_ids=[conversation.did_id], numbers=[conversation.number])
-    return snapshot.facts(
-        did_id=conversation.did_id, number=conversation.number, is_required_reply=purpose == Purpose.COMPLIANCE
-    )
+def facts_of(conversation: Conversation, purpose: str) -> gate.Facts:
+    """What the gate judges a text of this thread by."""
+    organization_id, number = conversation.organization_id, conversation.number
+    snapshot = gate.load(organization_id, did_ids=[conversation.did_id], numbers=[number], purposes=[purpose])
+    person = recipients.of_thread(conversation, purpose, timezone.now())
+    return snapshot.facts(did_id=conversation.did_id, number=number, purpose=purpose, person=person)
 
 
 def queue_message(
@@ -70,12 +87,12 @@ def queue_message(
     body = segments.normalize(body).strip()
     if before := _sent_before(conversation, body, key):
         return before
-    facts = _facts(conversation, purpose)
-    _check(conversation, body, pictures, by, facts, purpose)
+    facts = facts_of(conversation, purpose)
+    window = _check(conversation, body, pictures, by, facts, not_before)
     try:
         with transaction.atomic():
             lane = lanes.lane_for(facts.did)
-            message = _write(conversation, body, by, key, purpose, not_before, lane)
+            message = _write(conversation, body, by, key, purpose, window, lane)
             _attach(message, pictures)
             _show(conversation, message, by)
             doorbell.ring_on_commit("messaging.dispatch_lane", lane_id=lane.pk)
@@ -100,16 +117,29 @@ def _check(
     pictures: Sequence[Picture],
     by: Membership | None,
     facts: gate.Facts,
-    purpose: str,
-) -> None:
+    not_before: datetime | None,
+) -> Window:
+    """When the text may leave. Raises MessageRefused."""
     if not body and not pictures:
         raise MessageRefused("Write a text or add a picture.")
     if by is not None:
         _check_person(conversation, by)
-    verdict = gate.may_send(facts, timezone.now())
+    _check_limits(conversation, body, pictures)
+    return window(conversation.organization, facts, max(not_before or timezone.now(), timezone.now()))
+
+
+def window(organization: Organization, facts: gate.Facts, at: datetime) -> Window:
+    """Between which moments a text may leave that somebody wants to leave at `at`. Raises MessageRefused."""
+    verdict = gate.may_send(facts, at)
     if isinstance(verdict, gate.Refused):
         raise MessageRefused(verdict.sentence, verdict.help)
-    _check_limits(conversation, body, pictures)
+    due_at, why = (verdict.at, verdict.sentence) if isinstance(verdict, gate.Later) else (at, "")
+    valid_until = due_at + timedelta(seconds=valid_seconds(organization, facts.purpose))
+    if facts.is_solicitation:  # worth sending until the day's window closes, and no longer
+        closes = facts.policy.hours(facts.places, facts.purpose, due_at).closes
+        valid_until = closes - MARGIN if closes else valid_until
+    zones = ", ".join(dict.fromkeys(f"{place.state} {place.zone}".strip() for place in facts.places))
+    return Window(due_at, valid_until, why[:300], facts.policy.book.version, zones[:200] or "anywhere")
 
 
 def _check_person(conversation: Conversation, by: Membership) -> None:
@@ -158,11 +188,9 @@ def _write(
     by: Membership | None,
     key: str,
     purpose: str,
-    not_before: datetime | None,
+    window: Window,
     lane: Lane,
 ) -> Message:
-    now = timezone.now()
-    due_at = max(not_before or now, now)
     return Message.objects.create(
         organization_id=conversation.organization_id,
         conversation=conversation,
@@ -174,10 +202,13 @@ def _write(
         state=State.QUEUED,
         by=by.user if by else None,
         key=key,
-        created_at=now,
+        created_at=timezone.now(),
         lane=lane,
-        due_at=due_at,
-        valid_until=due_at + timedelta(seconds=valid_seconds(conversation.organization, purpose)),
+        due_at=window.due_at,
+        valid_until=window.valid_until,
+        why=window.why,
+        rules=window.rules,
+        places=window.places,
     )
 
 
@@ -230,11 +261,8 @@ def retry_message(*, message: Message, by: Membership) -> bool:
     if message.purpose == Purpose.COMPLIANCE:  # the gate lets one through after a STOP, and one it stays
         raise MessageRefused("A required reply is sent by itself, once and at once.")
     _check_person(message.conversation, by)
-    facts = _facts(message.conversation, message.purpose)
-    verdict = gate.may_send(facts, timezone.now())
-    if isinstance(verdict, gate.Refused):
-        raise MessageRefused(verdict.sentence, verdict.help)
-    now = timezone.now()
+    facts = facts_of(message.conversation, message.purpose)
+    when = window(by.organization, facts, timezone.now())
     lane = lanes.lane_for(facts.did)
     ended = Message.objects.filter(
         pk=message.pk, organization=by.organization_id, state__in=(State.FAILED, State.UNDELIVERED, State.EXPIRED)
@@ -242,10 +270,12 @@ def retry_message(*, message: Message, by: Membership) -> bool:
     again = ended.update(
         state=State.QUEUED,
         reason="",
-        why="",
+        why=when.why,
         lane=lane,
-        due_at=now,
-        valid_until=now + timedelta(seconds=valid_seconds(by.organization, message.purpose)),
+        due_at=when.due_at,
+        valid_until=when.valid_until,
+        rules=when.rules,
+        places=when.places,
         settled_at=None,
     )
     if not again:

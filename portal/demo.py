@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from compliance.models import Brand, Campaign, CampaignDid, CampaignDidState, CampaignState
+from compliance.models import Brand, Campaign, CampaignDid, CampaignDidState, CampaignState, TextingPolicy
 from portal import audit, people, web
 from portal.http import HttpCall, NotSent, Unanswered
 from portal.models import Membership, Organization, Role, Team
@@ -61,6 +61,8 @@ def ensure_demo() -> Demo:
 @transaction.atomic
 def _make() -> tuple[Organization, tuple[tuple[str, str], ...]]:
     organization = Organization.objects.create(slug=SLUG, name="Demo call center", time_zone="America/Chicago")
+    # A visitor tries it at any hour; people of a real call center would be asleep.
+    TextingPolicy.objects.create(organization=organization, any_time=True, attestation="Nobody real is texted here.")
     teams = {name: Team.objects.create(organization=organization, name=name) for name in (SALES, SUPPORT)}
     sign_ins = tuple(_make_person(organization, teams, *person) for person in PEOPLE)
     _make_numbers(organization, teams, _make_account(organization))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pytest
 from django.test import Client
 
+from compliance.models import TextingPolicy
 from portal.models import Membership, Organization, Role, Team, User
 
 
@@ -47,6 +48,8 @@ def add_member(organization: Organization, role: Role | str, *teams: Team, email
 
 def make_house(slug: str, name: str) -> House:
     organization = Organization.objects.create(slug=slug, name=name)
+    # The suite runs at any hour of the day; what keeps hours says so itself.
+    TextingPolicy.objects.create(organization=organization, any_time=True, attestation="Nobody real is texted.")
     sales = Team.objects.create(organization=organization, name="Sales")
     support = Team.objects.create(organization=organization, name="Support")
     return House(

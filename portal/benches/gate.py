@@ -9,6 +9,8 @@ from django.utils import timezone
 
 from compliance import gate
 from compliance.models import OptOut, Suppression
+from compliance.purposes import Purpose
+from messaging import recipients
 from messaging.models import Conversation
 from portal.benches import processes, seed
 from portal.benches.result import Result, at_least
@@ -63,11 +65,21 @@ def _opt_out(house: seed.House, threads: list[Conversation]) -> None:
 
 def _judge(house: seed.House, threads: list[Conversation]) -> int:
     """How many of these may not be texted."""
+    now, purpose = timezone.now(), Purpose.FOLLOW_UP
     snapshot = gate.load(
         house.organization.pk,
+        purposes=[purpose],
         did_ids={thread.did_id for thread in threads},
         numbers={thread.number for thread in threads},
     )
-    now = timezone.now()
-    facts = (snapshot.facts(did_id=thread.did_id, number=thread.number) for thread in threads)
+    known = recipients.load(house.organization.pk, [thread.number for thread in threads], [purpose], now)
+    facts = (
+        snapshot.facts(
+            did_id=thread.did_id,
+            number=thread.number,
+            purpose=purpose,
+            person=known.person(thread.number, team_id=thread.team_id),
+        )
+        for thread in threads
+    )
     return sum(not gate.may_send(fact, now).allowed for fact in facts)

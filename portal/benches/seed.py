@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import Model
 from django.utils import timezone
 
-from compliance.models import Brand, Campaign, CampaignDid, CampaignDidState, CampaignState
+from compliance.models import Brand, Campaign, CampaignDid, CampaignDidState, CampaignState, TextingPolicy
 from messaging.models import Contact, Conversation, Direction, Lane, Message, Purpose, State
 from portal.models import Membership, Organization, Role, Team, User
 from trunks.models import CarrierAccount, Did, TextState
@@ -32,6 +32,8 @@ class House:
 
 def house(base_url: str) -> House:
     organization = Organization.objects.create(slug="bench", name="Bench")
+    # Measured at any hour of the day.
+    TextingPolicy.objects.create(organization=organization, any_time=True, attestation="Nobody real is texted.")
     team = Team.objects.create(organization=organization, name="Sales")
     owner = Membership.objects.create(
         organization=organization, user=User.objects.create_user("owner@bench.example"), role=Role.OWNER

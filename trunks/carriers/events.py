@@ -25,6 +25,7 @@ class Reason(StrEnum):
 
     INVALID_NUMBER = "invalid_number"
     OPTED_OUT = "opted_out"
+    NO_CONSENT = "no_consent"  # ours alone: the gate refused it
     BLOCKED = "blocked"  # filtered as spam, or the sender is barred
     UNREACHABLE = "unreachable"  # handset off, carrier down
     RATE_LIMITED = "rate_limited"
