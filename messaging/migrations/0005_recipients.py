@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('messaging', '0003_heartbeat'),
+        ('messaging', '0004_health_indexes'),
         ('portal', '0002_append_only'),
         ('trunks', '0002_trouble'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
