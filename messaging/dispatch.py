@@ -56,8 +56,12 @@ def send(claim: Claim) -> int:
         return 0
     account = claim.lane.account
     carrier = carriers.get(account.kind)
+    is_silent = True
     for answers in _hand_over(carrier, account, marked, write_by):
         _record(claim, [_sent(*marked[place], answer) for place, answer in answers])
+        is_silent &= all(answer is None for _, answer in answers)
+    if is_silent:
+        outcomes.judge_silence(claim.lane, since_attempt=marked[0][1])
     CarrierAccount.objects.filter(pk=account.pk).update(last_sent_at=timezone.now())
     return len(marked)
 

@@ -3,10 +3,10 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from compliance.gate import DidFacts
-from messaging.models import Lane, Message, State
+from messaging.models import LIVE, Lane, Message, State
 from trunks import accounts, carriers
 
 # A lane that was idle may catch up a tenth of a second: enough for a fast lane to be fed in batches, one text at most
@@ -14,6 +14,7 @@ from trunks import accounts, carriers
 CATCH_UP_SECONDS = 0.1
 KEEP_RHYTHM_SECONDS = 0.05
 PAUSE_SECONDS = (2, 5, 15, 30, 60)
+OLD_TROUBLE = timedelta(minutes=10)
 
 
 def lane_for(did: DidFacts) -> Lane:
@@ -67,6 +68,13 @@ def reopen(lane: Lane) -> None:
     closed = Lane.objects.filter(pk=lane.pk).exclude(failures=0, paused_until=None)
     if closed.update(failures=0, paused_until=None, paused_why=""):
         accounts.set_trouble(lane.account_id, lane.account.organization_id, "")
+
+
+def forget_old_trouble(now: datetime) -> None:
+    """A road that opened long ago and that no text has needed since has no trouble to speak of."""
+    idle = Lane.objects.filter(failures__gt=0, paused_until__lte=now - OLD_TROUBLE)
+    for lane in idle.exclude(Exists(Message.objects.filter(lane=OuterRef("pk"), state__in=LIVE))):
+        reopen(lane)
 
 
 def with_due_work(now: datetime) -> list[int]:

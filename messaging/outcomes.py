@@ -224,6 +224,15 @@ def _judge_road(lane: Lane, taken: Sequence[Sent], failed: Sequence[Sent], now: 
         lanes.pause(lane.pk, now=now, why=errors[0].sentence)
 
 
+@transaction.atomic
+def judge_silence(lane: Lane, *, since_attempt: int) -> None:
+    """A whole batch without an answer: when the carrier has taken no later text either, its road is closed."""
+    later = Attempt.objects.filter(pk__gte=since_attempt, message__lane=lane.pk)
+    if not later.exclude(state__in=[State.SENDING, State.UNCONFIRMED, State.FAILED]).exists():
+        why = "The carrier does not answer. We keep trying while the texts are worth sending."
+        lanes.pause(lane.pk, now=database_now(), why=why)
+
+
 def try_again(message_id: int, *, attempts_made: int, why: str) -> None:
     """A look-up proved that the carrier never took it: queue it again, or end it when its time or tries are over.
 

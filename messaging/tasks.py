@@ -56,5 +56,6 @@ def upkeep(**_: Any) -> None:
     """Twice a minute: what may wait a little."""
     health.beat(health.UPKEEP, database_now())
     inbound.place_parked()
+    lanes.forget_old_trouble(database_now())
     texting.sweep_pending()
     live.trim()
