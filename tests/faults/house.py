@@ -22,7 +22,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from messaging import inbound, outbound
+from messaging import health, inbound, outbound
 from messaging.models import LIVE, Conversation, Message, State
 from portal.sandbox import callbacks
 from tests.faults import databases
@@ -136,7 +136,8 @@ class Site:
     def logs(self) -> str:
         """The ends of all logs and how the texts stand, for a failure's message."""
         ends = [f"--- {program.name}\n{program.said()[-1500:]}" for program in self.programs]
-        return "\n".join([str(self.states()), str(self.counts()), *ends])
+        ticked = f"last tick {health.silence(health.TICK, timezone.now())} ago"
+        return "\n".join([str(self.states()), str(self.counts()), ticked, *ends])
 
     # --- What belongs to the call center ---
 

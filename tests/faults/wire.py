@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import math
 import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from email.utils import formatdate
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -14,13 +16,15 @@ import aiohttp
 from aiohttp import web
 
 T = TypeVar("T")
-HELD_SECONDS = 30.0
+HELD_SECONDS = 60.0  # longer than every deadline of the portal
+ASKED_FOR_SECONDS = 3  # by Retry-After: more than the first back-off
 
 
 class Fault(Enum):
     """What becomes of one POST of a text. BEFORE: the carrier never sees it. AFTER: the carrier has taken it."""
 
-    BUSY = "429 with Retry-After, not taken"
+    BUSY = "429 with Retry-After in seconds, not taken"
+    BUSY_UNTIL = "429 with Retry-After as a date, not taken"
     BUSY_WITHOUT_TIME = "429 without Retry-After, not taken"
     BROKEN = "500, not taken"
     CLOSED_BEFORE = "closed, not taken"
@@ -30,11 +34,16 @@ class Fault(Enum):
     SILENT_AFTER = "silence, taken"
 
 
+TOO_FAST = {"error": {"code": "too_fast", "message": "Slower, please."}}
 TAKEN = {Fault.GARBAGE_AFTER, Fault.CLOSED_AFTER, Fault.SILENT_AFTER}
 
 
 class Wire:
-    """`faults[number]`: what becomes of the next texts to it, in order. `seen[number]`: when each POST came."""
+    """`faults[number]`: what becomes of the next texts to it, in order; `fault`: of every other text.
+
+    `seen[number]`: when each POST came. `not_before[number]`: the moment that Retry-After named.
+    `deaf`: what becomes of everything that is no text, look-ups above all.
+    """
 
     def __init__(self, carrier: str) -> None:
         self.carrier = carrier
@@ -42,6 +51,9 @@ class Wire:
         self.answer_delay = 0.0  # seconds before the carrier's answer is passed back
         self.faults: dict[str, deque[Fault]] = defaultdict(deque)
         self.seen: dict[str, list[float]] = defaultdict(list)
+        self.not_before: dict[str, float] = {}
+        self.fault: Fault | None = None
+        self.deaf: Fault | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="wire", daemon=True)
         self._thread.start()
@@ -89,24 +101,33 @@ class Wire:
     async def _carry(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         if request.method != "POST" or request.path != "/v1/messages":
-            return await self._forward(request, body)
+            return await self._break(self.deaf, request, body) if self.deaf else await self._forward(request, body)
         number = json.loads(body)["to"]
         self.seen[number].append(time.time())
         await asyncio.sleep(self.delay)
-        if not self.faults[number]:
-            answer = await self._forward(request, body)
-            await asyncio.sleep(self.answer_delay)
-            return answer
-        return await self._break(self.faults[number].popleft(), request, body)
+        fault = self.faults[number].popleft() if self.faults[number] else self.fault
+        if fault in (Fault.BUSY, Fault.BUSY_UNTIL):
+            return self._busy(fault, number)
+        if fault is not None:
+            return await self._break(fault, request, body)
+        answer = await self._forward(request, body)
+        await asyncio.sleep(self.answer_delay)
+        return answer
+
+    def _busy(self, fault: Fault, number: str) -> web.Response:
+        self.not_before[number] = time.time() + ASKED_FOR_SECONDS
+        value = str(ASKED_FOR_SECONDS)
+        if fault == Fault.BUSY_UNTIL:  # whole seconds, and not sooner
+            self.not_before[number] = math.ceil(self.not_before[number])
+            value = formatdate(self.not_before[number], usegmt=True)
+        return web.json_response(TOO_FAST, status=429, headers={"retry-after": value})
 
     async def _break(self, fault: Fault, request: web.Request, body: bytes) -> web.StreamResponse:
         if fault in TAKEN:
             assert (await self._forward(request, body)).status == 202
         match fault:
-            case Fault.BUSY | Fault.BUSY_WITHOUT_TIME:
-                headers = {"retry-after": "1"} if fault == Fault.BUSY else {}
-                error = {"error": {"code": "too_fast", "message": "Slower, please."}}
-                return web.json_response(error, status=429, headers=headers)
+            case Fault.BUSY_WITHOUT_TIME:
+                return web.json_response(TOO_FAST, status=429)
             case Fault.BROKEN:
                 return web.Response(status=500, text="<h1>Oops</h1>")
             case Fault.GARBAGE_AFTER:
