@@ -299,9 +299,19 @@ def inbound_text(event: str, *, did: str, customer: str, text: str, pictures: Se
     return callbacks.envelope(event, "message.received", time.time_ns() // 1_000, data)
 
 
-def status(event: str, *, carrier_id: str, word: str, reference: str = "", final: bool = False, at: int = 0) -> bytes:
+def status(
+    event: str,
+    *,
+    carrier_id: str,
+    word: str,
+    reference: str = "",
+    final: bool = False,
+    at: int = 0,
+    provisional: bool = False,
+) -> bytes:
     """A receipt. `at`: seconds after a fixed moment, so that order in time and order of arrival can differ."""
     data = {"id": carrier_id, "client_reference": reference, "status": word, "code": "", "final": final}
+    data |= {"provisional": True} if provisional else {}
     return callbacks.envelope(event, "message.status", 1_790_000_000_000_000 + at * 1_000_000, data)
 
 
