@@ -54,9 +54,13 @@ def portal(
 def running(
     template: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any
 ) -> Iterator[Site]:
-    """A portal that runs for all tests of a module. Its carrier never calls back: the test does."""
+    """A portal that runs for all tests of a module. Its carrier never calls back: the test does.
+
+    Nor is it ever asked: an answer that comes late on a busy machine is waited for.
+    """
     data = tmp_path_factory.mktemp("running")
     with site(*template, data, flags=("--no-callbacks",)) as one:
+        one.environ |= {"MESSAGING_LEASE_SECONDS": "120", "MESSAGING_SEND_TIMEOUT_SECONDS": "50"}
         with django_db_blocker.unblock(), one.opened("first"):
             one.start_all()
         yield one
