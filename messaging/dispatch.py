@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from messaging import claims, doorbell, media, outcomes, references
 from messaging.claims import Claim, Text
+from messaging.hands import Hands
 from messaging.outcomes import Sent
 from portal import web
 from portal.http import HttpAnswer, HttpCall, NotSent, Unanswered
@@ -25,12 +26,18 @@ from trunks.models import CarrierAccount
 
 log = structlog.get_logger(__name__)
 WORK_SECONDS = 2.0
+_hands = Hands(4)  # for each lane, of a worker's eight threads: others go on while a carrier keeps one waiting
 TASK = "messaging.dispatch_lane"
 Answer = Accepted | CarrierError | None  # None: the carrier may have the text
 
 
 def dispatch(lane_id: int) -> int:
     """Send what the lane may send now. How many texts were handed over, whatever became of them."""
+    with _hands.on(lane_id) as is_free:
+        return _dispatch(lane_id) if is_free else 0
+
+
+def _dispatch(lane_id: int) -> int:
     ends = time.monotonic() + WORK_SECONDS
     handed = 0
     while True:

@@ -1,11 +1,12 @@
 """What a carrier that does not answer does to its lane."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from django.utils import timezone
 
-from messaging import lanes, outcomes
+from messaging import dispatch, lanes, outcomes
 from messaging.models import Attempt, Lane, Message, State
 from portal.clock import database_now
 from tests.messaging.desk import Desk
@@ -50,6 +51,16 @@ def test_one_lost_answer_among_others_that_came_closes_nothing(deaf: Desk) -> No
     outcomes.judge_silence(lane, since_attempt=lost.pk)
     lane.refresh_from_db()
     assert (lane.failures, lane.paused_until) == (0, None)
+
+
+def test_a_lane_leaves_half_of_a_workers_threads_to_the_others(desk: Desk) -> None:
+    desk.queue(desk.thread())
+    lane = Lane.objects.get()
+    with ExitStack() as stack:
+        assert [stack.enter_context(dispatch._hands.on(lane.pk)) for _ in range(4)] == [True] * 4
+        assert dispatch.dispatch(lane.pk) == 0
+        assert Message.objects.get().state == State.QUEUED
+    assert dispatch.dispatch(lane.pk) == 1
 
 
 def test_trouble_that_nobody_has_met_since_is_forgotten(deaf: Desk) -> None:
