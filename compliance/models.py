@@ -251,3 +251,89 @@ class HoursRule(models.Model):
 
     def __str__(self) -> str:
         return f"{self.state}: {self.weekdays}, {self.saturday}, {self.sunday}"
+
+
+# 16 CFR 310.5 (TSR): five years, since 15 October 2024; suits under the TCPA reach back four (28 USC 1658). Five years
+# may hold two leap days.
+LAW_DAYS = 5 * 365 + 2
+
+
+def _at_least(field: str, days: int) -> models.Q:
+    return models.Q((field, None)) | models.Q((f"{field}__gte", days))
+
+
+class RetentionPolicy(models.Model):
+    """For how many days an organization keeps what, and never longer than what it belongs to (see retention.kept).
+
+    None: for ever, or as long as that. Without a row the defaults hold. The row is also the lock between deleting and
+    holding: whoever does either takes it first.
+    """
+
+    organization = models.OneToOneField(Organization, models.CASCADE, primary_key=True, related_name="retention")
+    # Carriers repeat a webhook for a day or two, and an operator wants a week to replay one. Beyond that the raw copy
+    # tells nothing that its text, receipts and opt-outs do not.
+    webhook_days = models.PositiveSmallIntegerField(default=30)
+    # Every status ever heard, for disputes with the carrier about a bill. The end of each text stays with the text.
+    receipt_days = models.PositiveSmallIntegerField(null=True, blank=True, default=365)
+    picture_days = models.PositiveSmallIntegerField(null=True, blank=True, default=None)
+    text_days = models.PositiveSmallIntegerField(null=True, blank=True, default=LAW_DAYS)
+    # That a text was sent or received: numbers, times, who, cost, its end. The proof that outlives the words.
+    record_days = models.PositiveSmallIntegerField(null=True, blank=True, default=None)
+    below_law_why = models.CharField(
+        max_length=300, blank=True, help_text="Why words or pictures are kept shorter than the law's five years."
+    )
+
+    class Meta:
+        verbose_name_plural = "retention policies"
+        constraints = [
+            models.CheckConstraint(condition=models.Q(webhook_days__gte=7), name="webhooks_kept_7_days"),
+            models.CheckConstraint(condition=_at_least("receipt_days", 30), name="receipts_kept_30_days"),
+            models.CheckConstraint(condition=_at_least("picture_days", 30), name="pictures_kept_30_days"),
+            models.CheckConstraint(condition=_at_least("text_days", 30), name="texts_kept_30_days"),
+            models.CheckConstraint(condition=_at_least("record_days", LAW_DAYS), name="records_kept_by_law"),
+            models.CheckConstraint(
+                condition=~models.Q(below_law_why="")
+                | (_at_least("picture_days", LAW_DAYS) & _at_least("text_days", LAW_DAYS)),
+                name="words_kept_by_law_unless_a_reason_says_otherwise",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"retention of {self.organization_id}"
+
+
+class LegalHold(models.Model):
+    """Nothing of this may be deleted until it is lifted. Append-only, kept for ever.
+
+    A number: all texts with that person. Our number: all texts of that DID. Both: one conversation. Neither: the whole
+    organization.
+    """
+
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="legal_holds")
+    number = models.CharField(max_length=16, validators=[E164], blank=True)
+    our_number = models.CharField(max_length=16, validators=[E164], blank=True)
+    reason = models.CharField(max_length=300)
+    by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = AppendOnlyQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["organization", "number"], name="holds_by_number")]
+
+    def __str__(self) -> str:
+        return " and ".join(filter(None, (self.number, self.our_number))) or "everything"
+
+
+class LiftedHold(models.Model):
+    """That a hold ended. Append-only, kept for ever."""
+
+    hold = models.OneToOneField(LegalHold, models.CASCADE, related_name="lifted")
+    why = models.CharField(max_length=300)
+    by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = AppendOnlyQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.hold_id} lifted"

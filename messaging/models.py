@@ -139,6 +139,7 @@ class State(models.TextChoices):
 
 WAITING = (State.QUEUED, State.CLAIMED)
 LIVE = (State.QUEUED, State.CLAIMED, State.SENDING)
+UNSETTLED = (*LIVE, State.UNCONFIRMED)
 REASONS = [(reason.value, reason.value) for reason in Reason]
 
 
@@ -171,6 +172,7 @@ class Message(models.Model):
     places = models.CharField(max_length=200, blank=True, help_text="Where the person may have been, then.")
     recipient_network = models.CharField(max_length=30, blank=True)
     cost = models.DecimalField(max_digits=10, decimal_places=5, null=True)
+    redacted_at = models.DateTimeField(null=True, help_text="When the retention rule took its words and pictures.")
     # Inbound
     account = models.ForeignKey(CarrierAccount, models.PROTECT, null=True, related_name="+")
     carrier_id = models.CharField(max_length=100, null=True)
@@ -219,6 +221,18 @@ class Message(models.Model):
                 fields=["organization", "number", "due_at"],
                 condition=Q(purpose__in=["follow_up", "promotional"]),
                 name="solicitations",
+            ),
+            # For retention. A row enters the first once its end is near and leaves it with its words, so that the
+            # busy states of a young text cost nothing here.
+            models.Index(
+                fields=["organization", "created_at", "id"],
+                condition=Q(redacted_at=None) & ~Q(state__in=["queued", "claimed", "sending", "unconfirmed"]),
+                name="words_by_age",
+            ),
+            models.Index(
+                fields=["organization", "created_at", "id"],
+                condition=Q(redacted_at__isnull=False),
+                name="records_by_age",
             ),
         ]
 
@@ -309,7 +323,7 @@ class RefusedDelivery(models.Model):
 class Receipt(models.Model):
     """Every status ever heard. Without a part it is parked: the carrier was quicker than its own answer."""
 
-    account = models.ForeignKey(CarrierAccount, models.CASCADE, related_name="+")
+    account = models.ForeignKey(CarrierAccount, models.CASCADE, related_name="+", db_index=False)
     part = models.ForeignKey(AttemptPart, models.CASCADE, null=True, related_name="receipts")
     carrier_id = models.CharField(max_length=100)
     status = models.CharField(max_length=12)
@@ -321,7 +335,8 @@ class Receipt(models.Model):
     is_provisional = models.BooleanField(default=False)
     is_final = models.BooleanField(default=False)
     reference = models.CharField(max_length=80, blank=True)
-    delivery = models.ForeignKey(Delivery, models.SET_NULL, null=True, related_name="+")
+    # Raw webhooks go long before their receipts: the id may lead nowhere, which spares a rewrite of every receipt.
+    delivery = models.ForeignKey(Delivery, models.DO_NOTHING, null=True, related_name="+", db_constraint=False)
 
     class Meta:
         constraints = [
@@ -331,6 +346,7 @@ class Receipt(models.Model):
         ]
         indexes = [
             models.Index(fields=["account", "carrier_id"], condition=Q(part=None), name="receipts_parked"),
+            models.Index(fields=["account", "id"], name="receipts_of_account"),
         ]
 
     def __str__(self) -> str:
@@ -366,6 +382,7 @@ class Attachment(models.Model):
         PENDING = "pending", "On its way"
         STORED = "stored", "Stored"
         REFUSED = "refused", "Refused"
+        DELETED = "deleted", "Deleted"
 
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="+")
     message = models.ForeignKey(Message, models.CASCADE, related_name="attachments")
@@ -380,10 +397,16 @@ class Attachment(models.Model):
     height = models.PositiveIntegerField(null=True)
     tries = models.PositiveSmallIntegerField(default=0)
     due_at = models.DateTimeField(db_default=Now())
+    created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["message", "position"], name="attachment_once_per_position")]
-        indexes = [models.Index(fields=["due_at"], condition=Q(state="pending"), name="attachments_to_copy")]
+        indexes = [
+            models.Index(fields=["due_at"], condition=Q(state="pending"), name="attachments_to_copy"),
+            models.Index(
+                fields=["organization", "created_at", "id"], condition=Q(state="stored"), name="pictures_by_age"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.content_type} {self.size}"
@@ -429,3 +452,36 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.task} {self.at}"
+
+
+class RetentionRun(models.Model):
+    """One working through of an organization's retention rule, in batches; may stop anywhere and go on elsewhere."""
+
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="retention_runs")
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    worked_until = models.DateTimeField(null=True, help_text="The lease of the worker that is at it.")
+    place = models.JSONField(default=list, help_text="Behind which row of which step the next batch begins.")
+    deleted = models.JSONField(default=dict, help_text="{what: how many}")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization"], condition=Q(finished_at=None), name="one_retention_run_at_a_time"
+            )
+        ]
+        indexes = [models.Index(fields=["organization", "-started_at"], name="newest_retention_run")]
+
+    def __str__(self) -> str:
+        return f"{self.organization_id} {self.started_at}"
+
+
+class DiscardedFile(models.Model):
+    """A stored file whose row has let it go: removed after that commit, and found here after a crash."""
+
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="+")
+    name = models.CharField(max_length=100)
+    at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return self.name

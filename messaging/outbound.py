@@ -265,7 +265,10 @@ def retry_message(*, message: Message, by: Membership) -> bool:
     when = window(by.organization, facts, timezone.now())
     lane = lanes.lane_for(facts.did)
     ended = Message.objects.filter(
-        pk=message.pk, organization=by.organization_id, state__in=(State.FAILED, State.UNDELIVERED, State.EXPIRED)
+        pk=message.pk,
+        organization=by.organization_id,
+        state__in=(State.FAILED, State.UNDELIVERED, State.EXPIRED),
+        redacted_at=None,  # its words are gone
     )
     again = ended.update(
         state=State.QUEUED,

@@ -26,6 +26,7 @@ from django.db.models import (
 from django.db.models.functions import Coalesce, Greatest, NullIf
 from django.utils import timezone
 
+from compliance import holds
 from messaging.models import Conversation, Direction
 from messaging.models import State as MessageState
 from portal import phone
@@ -325,14 +326,14 @@ def find_thread(membership: Membership, conversation_id: int) -> Conversation:
     """The thread with organization, did, account and contact. Raises DoesNotExist when out of sight.
 
     It carries `.unread`, `.assignee_name` and `.team_name` (None without), and `.sisters`: the same person's threads
-    with other DIDs, the newest ten that this member sees.
+    with other DIDs, the newest ten that this member sees; and `.held_since`, when a legal hold on it began, or None.
     """
     itself = ExpressionWrapper(Q(pk=conversation_id), output_field=BooleanField())
     number = Conversation.objects.filter(pk=conversation_id).values("number")
     same = _visible(membership).filter(organization_id=membership.organization_id, number=Subquery(number))
     rows = list(
         _with_unread(same, membership)
-        .annotate(assignee_name=_ASSIGNEE, team_name=_TEAM)
+        .annotate(assignee_name=_ASSIGNEE, team_name=_TEAM, held_since=_HELD_SINCE)
         .select_related("did__account", "contact")
         .defer("did__account__values")  # to decrypt credentials for a page would be a waste and a risk
         .order_by(itself.desc(), "-last_at")[:11]
@@ -345,6 +346,8 @@ def find_thread(membership: Membership, conversation_id: int) -> Conversation:
     return found
 
 
+_HOLDS = holds.covering(organization="organization", number="number", our_number="did__number")
+_HELD_SINCE = Subquery(_HOLDS.order_by("at").values("at")[:1])
 _TEAM = Subquery(Team.objects.filter(pk=OuterRef("team_id")).values("name")[:1])
 
 

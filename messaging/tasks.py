@@ -3,7 +3,19 @@
 from datetime import timedelta
 from typing import Any
 
-from messaging import deliveries, dispatch, doorbell, health, inbound, lanes, lookups, media, outcomes, receipts
+from messaging import (
+    deliveries,
+    dispatch,
+    doorbell,
+    health,
+    inbound,
+    lanes,
+    lookups,
+    media,
+    outcomes,
+    receipts,
+    retention,
+)
 from messaging.models import Delivery
 from portal import live
 from portal.celery import app
@@ -59,3 +71,12 @@ def upkeep(**_: Any) -> None:
     lanes.forget_old_trouble(database_now())
     texting.sweep_pending()
     live.trim()
+    for organization_id in retention.due(database_now()):
+        doorbell.ring("messaging.retention", organization_id=organization_id)
+
+
+@app.task(name="messaging.retention")
+def retain(*, organization_id: int, **_: Any) -> None:
+    """Some seconds of an organization's retention run, and a ring for the next ones."""
+    if retention.work(organization_id):
+        doorbell.ring("messaging.retention", organization_id=organization_id)

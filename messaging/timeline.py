@@ -30,6 +30,7 @@ class Text:
     has_media: bool
     at: datetime
     by: str | None
+    redacted_at: datetime | None
 
     @property
     def is_ours(self) -> bool:
@@ -95,7 +96,8 @@ class Entry:
         if self.message is None:
             return ""
         pictures = "".join(f"{picture.state[0]}{picture.tries}" for picture in self.pictures)
-        return f"{self.message.state}-{len(self.attempts)}-{pictures}-{int(self.opens_day)}"
+        gone = "-gone" if self.message.redacted_at else ""
+        return f"{self.message.state}-{len(self.attempts)}-{pictures}-{int(self.opens_day)}{gone}"
 
     @property
     def look(self) -> Look | None:
@@ -108,7 +110,9 @@ class Entry:
 
     @property
     def can_retry(self) -> bool:
-        return self.is_wrong and self.message is not None and self.message.purpose != Purpose.COMPLIANCE
+        if not self.is_wrong or self.message is None or self.message.redacted_at is not None:
+            return False
+        return self.message.purpose != Purpose.COMPLIANCE
 
     @property
     def can_cancel(self) -> bool:
@@ -123,7 +127,9 @@ class Thread:
     before: int | None
 
 
-_TEXT_FIELDS = ("pk", "direction", "body", "state", "purpose", "why", "has_media", "created_at", "writer")
+_TEXT_FIELDS = (
+    *("pk", "direction", "body", "state", "purpose", "why", "has_media", "created_at", "writer", "redacted_at"),
+)
 _WRITER = name_of_user(pk=OuterRef("by_id"))
 
 

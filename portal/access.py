@@ -25,6 +25,8 @@ class Can(StrEnum):
     MANAGE_DIDS = "manage DIDs"
     MANAGE_CARRIERS = "manage carriers"
     MANAGE_OPT_OUTS = "manage opt-outs"
+    MANAGE_HOLDS = "manage legal holds"
+    MANAGE_RETENTION = "manage retention"
     MANAGE_PEOPLE = "manage people"
     SEE_HEALTH = "see health"
     SEE_AUDIT = "see the audit trail"
@@ -36,7 +38,9 @@ PERMISSIONS: dict[Role, frozenset[Can]] = {
     Role.AGENT: frozenset(_AGENT),
     Role.SUPERVISOR: frozenset(_SUPERVISOR),
     Role.DIALER_ADMIN: frozenset({Can.ENTER, Can.SEE_DIDS, Can.MANAGE_DIDS, Can.MANAGE_CARRIERS, Can.SEE_HEALTH}),
-    Role.COMPLIANCE_ADMIN: frozenset({Can.ENTER, Can.READ_THREADS, Can.MANAGE_OPT_OUTS, Can.SEE_DIDS, Can.SEE_AUDIT}),
+    Role.COMPLIANCE_ADMIN: frozenset(
+        {Can.ENTER, Can.READ_THREADS, Can.MANAGE_OPT_OUTS, Can.MANAGE_HOLDS, Can.SEE_DIDS, Can.SEE_AUDIT}
+    ),
     Role.OWNER: frozenset(Can),
 }
 

@@ -26,6 +26,8 @@ AREAS = (
     Area("DIDs", "phone", "dids", Can.SEE_DIDS),
     Area("Carriers", "radio-tower", "carriers", Can.MANAGE_CARRIERS),
     Area("Opt-outs", "octagon-x", "opt-outs", Can.MANAGE_OPT_OUTS),
+    Area("Holds", "lock-keyhole", "holds", Can.MANAGE_HOLDS),
+    Area("Retention", "archive", "retention", Can.MANAGE_RETENTION),
     Area("People", "users", "people", Can.MANAGE_PEOPLE),
     Area("Audit", "scroll-text", "audit", Can.SEE_AUDIT),
 )

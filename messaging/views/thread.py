@@ -125,7 +125,8 @@ def _composer_context(membership: Membership, conversation: Conversation, form: 
 
 def _about_version(membership: Membership, conversation: Conversation) -> str:
     names = (conversation.contact.name, conversation.team_id, conversation.assignee_id, conversation.state)
-    return _version(*names, conversations.may_move(conversation, membership))
+    held_since = conversation.held_since  # type: ignore[attr-defined]
+    return _version(*names, held_since, conversations.may_move(conversation, membership))
 
 
 def _version(*facts: object) -> str:

@@ -11,7 +11,7 @@ from django.db.models import Count, Min, Q, QuerySet, Subquery, TextField
 from django.db.models import OuterRef as Outer
 from django.db.models.functions import Cast
 
-from messaging import health
+from messaging import health, retention
 from messaging.health import Backlog, Doubtful, Road, Told, Troubles
 from portal import phone
 from portal.doctor.findings import About, Finding, Level, Place, ago, note, ok, problem, some, waiting
@@ -105,6 +105,17 @@ def heartbeats(look: Look) -> Iterator[Finding]:
     elif upkeep >= UPKEEP_SILENT:
         help = "The worker's log says why the task `messaging.upkeep` fails."
         yield problem("upkeep", f"The upkeep of each half minute last came {ago(upkeep)} ago.", help)
+
+
+def retention_rules(look: Look) -> Iterator[Finding]:
+    """What is to be deleted at the end of its time, and is not."""
+    for organization, at in retention.overdue(look.now):
+        since = f"last ended {ago(look.now - at)} ago" if at else "has never been run to its end"
+        sentence = f"The retention rule of {organization.slug} {since}."
+        yield problem("retention", sentence, "Look at `workers` and `tick` above, or run `manage.py retention`.")
+    if files := retention.files_left(look.now):
+        sentence = f"{some(files, 'picture')} deleted by the retention rule could not be removed from the storage."
+        yield problem("retention", sentence, "Check the rights of the media folder; each run tries them again.")
 
 
 # --- Carrier accounts ---
@@ -310,5 +321,5 @@ def pending_dids(look: Look) -> Iterator[Finding]:
 
 
 Checks = tuple[Callable[[Look], Iterable[Finding]], ...]
-OF_SERVER: Checks = (heartbeats, public_url)
+OF_SERVER: Checks = (heartbeats, retention_rules, public_url)
 OF_ACCOUNTS: Checks = (carrier_accounts, lanes, doubtful_texts, deliveries, parked, pending_dids)

@@ -17,6 +17,7 @@ SUBJECTS = (
     ("trunks.carrier.", "Carriers"),
     ("compliance.", "Opt-outs and registrations"),
     ("messaging.", "Conversations"),
+    ("retention.", "Retention and legal holds"),
 )
 
 

@@ -46,6 +46,10 @@ SENTENCES = {
     "compliance.hours.ended": "Went back to the rulebook's hours for {on}",
     "compliance.policy.changed": "Changed when and to whom {on} texts",
     "compliance.consent.given": "Recorded the consent of {on}",
+    "retention.rule.changed": "Changed how long is kept what in {on}",
+    "retention.run.finished": "Deleted by the retention rule of {on}",
+    "retention.hold.placed": "Placed a legal hold on {on}",
+    "retention.hold.lifted": "Lifted the legal hold on {on}",
     "messaging.contact.named": "Changed the name of the contact {on}",
     "messaging.delivery.read": "Read what people wrote in a webhook",
     "messaging.delivery.replayed": "Had a webhook processed once more",
@@ -58,7 +62,7 @@ SENTENCES = {
     "messaging.thread.closed": "Closed the conversation with {on}",
     "messaging.thread.reopened": "Reopened the conversation with {on}",
 }
-COUNTS = ("new", "changed", "unchanged", "refused")
+COUNTS = ("new", "changed", "unchanged", "refused", "webhooks", "receipts", "pictures", "texts", "records")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.views import audit, carriers_health, home, invitations, me, people
+from portal.views import audit, carriers_health, home, invitations, me, people, retention
 
 urlpatterns = [
     path("invitation/<str:token>/", invitations.accept, name="invitation"),
@@ -18,6 +18,8 @@ urlpatterns = [
     path("<slug:slug>/people/<int:pk>/deactivate/", people.deactivate, name="person-deactivate"),
     path("<slug:slug>/people/<int:pk>/reactivate/", people.reactivate, name="person-reactivate"),
     path("<slug:slug>/carriers/health/", carriers_health.carriers_health, name="health"),
+    path("<slug:slug>/retention/", retention.index, name="retention"),
+    path("<slug:slug>/retention/change/", retention.change, name="retention-change"),
     path("<slug:slug>/audit/", audit.index, name="audit"),
     path("<slug:slug>/audit/export/", audit.export, name="audit-export"),
 ]

@@ -195,8 +195,9 @@ def test_a_text_that_does_not_arrive_says_so(screens: Screens, ending: str, word
         ("agent1", ("inbox/", "inbox/new/")),
         ("supervisor", ("inbox/", "dids/")),
         ("dialer", ("dids/", "dids/import/", "dids/trunks/", "dids/trunks/new/", "carriers/", "carriers/connect/")),
-        ("compliance", ("inbox/", "opt-outs/", "opt-outs/new/")),
+        ("compliance", ("inbox/", "opt-outs/", "opt-outs/new/", "holds/", "holds/new/")),
         ("owner", ("inbox/", "people/", "people/invite/", "people/teams/new/", "audit/", "../me/")),
+        ("owner", ("retention/", "retention/change/", "holds/")),
     ],
 )
 @pytest.mark.parametrize("width", [390, 1440])

@@ -11,7 +11,7 @@ from django.core.files.base import ContentFile
 from django.db import models
 from django.utils import timezone
 
-from compliance.models import OptOut, Suppression
+from compliance.models import LegalHold, OptOut, Suppression
 from messaging.models import Attachment, Contact, Conversation, Delivery, Direction, Message, Purpose, State
 from portal.models import AuditEvent, Invitation, Membership, Role, Team, User
 from tests.guards.test_access import BELOW, VALUES, address_of
@@ -22,8 +22,8 @@ ID = 777_001
 UUID = uuid.UUID("7d444840-9dc0-11d1-b245-5ffdce74fad2")
 WITH_IDS = [route for route, _ in BELOW if "<int:" in route or "<uuid:" in route]
 KINDS: tuple[type[models.Model], ...] = (
-    AuditEvent, Invitation, Membership, Team, CarrierAccount, Trunk, Did, OptOut, Suppression, Contact, Conversation,
-    Message, Attachment, Delivery,
+    AuditEvent, Invitation, Membership, Team, CarrierAccount, Trunk, Did, OptOut, Suppression, LegalHold, Contact,
+    Conversation, Message, Attachment, Delivery,
 )  # fmt: skip
 # An upload is a file of the person who brought it, not a row; its own tests hold it to its owner.
 NOT_ROWS = {route for route in WITH_IDS if "upload_id" in route}
@@ -50,6 +50,7 @@ def foreign(other_house: House, monkeypatch: pytest.MonkeyPatch) -> House:
     did = Did.objects.create(**where, number="+13125550100", trunk=trunk, account=account)
     opt_out = OptOut.objects.create(**where, number=number, kind="opted_out", source="staff")
     Suppression.objects.create(**where, number=number, opt_out=opt_out)
+    LegalHold.objects.create(**where, number=number, reason="Letter", by=other_house.owner.user)
     contact = Contact.objects.create(**where, number=number)
     thread = Conversation.objects.create(**where, did=did, number=number, contact=contact)
     message = Message.objects.create(

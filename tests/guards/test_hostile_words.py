@@ -29,6 +29,11 @@ def requests(word: str, did: int, thread: int, team: int, account: str) -> list[
         ("post", f"/north/inbox/{thread}/assign/", {"to": word}),
         ("post", f"/north/inbox/{thread}/name/", {"name": word}),
         ("post", "/north/opt-outs/new/", {"number": word, "why": word}),
+        ("get", "/north/holds/new/", {"number": word, "our_number": word}),
+        ("get", "/north/holds/", {"page": word}),
+        ("post", "/north/holds/new/", {"scope": "person", "number": word, "reason": word}),
+        ("post", "/north/holds/new/", {"scope": word, "number": word, "our_number": word, "reason": word}),
+        ("post", "/north/retention/change/", dict.fromkeys(("text_days", "webhook_days", "below_law_why"), word)),
         ("post", "/me/", {"name": word, "time_zone": word}),
     ]
 

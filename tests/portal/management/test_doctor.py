@@ -21,17 +21,20 @@ from messaging import health, lookups, tasks
 from messaging.models import (
     Attempt,
     Delivery,
+    DiscardedFile,
     Heartbeat,
     Lane,
     Message,
     ParkedText,
     Receipt,
     RefusedDelivery,
+    RetentionRun,
     State,
 )
 from portal import doctor
 from portal.clock import database_now
 from portal.doctor import Finding, Level, Look, findings, ground, rows
+from portal.models import Organization
 from tests.messaging.threads import make_account, make_did, make_thread, say
 from tests.people import House
 from tests.trunks.makers import make_account as make_carrier
@@ -402,3 +405,23 @@ def test_rows_cost_the_same_however_many(quiet: House) -> None:
 )
 def test_spans_in_one_unit(seconds: int, words: str) -> None:
     assert findings.ago(timedelta(seconds=seconds)) == words
+
+
+def test_a_retention_rule_that_is_not_run(quiet: House) -> None:
+    organization = quiet.organization
+    assert problems() == []  # a house of today has had no time yet
+    Organization.objects.update(created_at=before(days=4))
+    assert problems() == [("retention", "The retention rule of north has never been run to its end.")]
+    run = RetentionRun.objects.create(organization=organization, started_at=before(days=4), finished_at=before(days=4))
+    assert problems() == [("retention", "The retention rule of north last ended 4 days ago.")]
+    run.finished_at = before(days=2)
+    run.save()
+    assert problems() == []
+
+
+def test_pictures_that_the_storage_does_not_let_go(quiet: House) -> None:
+    row = DiscardedFile.objects.create(organization=quiet.organization, name="attachments/2020/01/01/picture.png")
+    assert problems() == []
+    DiscardedFile.objects.filter(pk=row.pk).update(at=before(days=2))
+    sentence = "1 picture deleted by the retention rule could not be removed from the storage."
+    assert problems() == [("retention", sentence)]
