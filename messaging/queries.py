@@ -11,9 +11,7 @@ from zoneinfo import ZoneInfo
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import (
-    BooleanField,
     CharField,
-    ExpressionWrapper,
     F,
     FilteredRelation,
     IntegerField,
@@ -328,26 +326,33 @@ def find_thread(membership: Membership, conversation_id: int) -> Conversation:
     It carries `.unread`, `.assignee_name` and `.team_name` (None without), and `.sisters`: the same person's threads
     with other DIDs, the newest ten that this member sees; and `.held_since`, when a legal hold on it began, or None.
     """
-    itself = ExpressionWrapper(Q(pk=conversation_id), output_field=BooleanField())
     number = Conversation.objects.filter(pk=conversation_id).values("number")
     same = _visible(membership).filter(organization_id=membership.organization_id, number=Subquery(number))
-    rows = list(
-        _with_unread(same, membership)
-        .annotate(assignee_name=_ASSIGNEE, team_name=_TEAM, held_since=_HELD_SINCE)
-        .select_related("did__account", "contact")
-        .defer("did__account__values")  # to decrypt credentials for a page would be a waste and a risk
-        .order_by(itself.desc(), "-last_at")[:11]
-    )
-    if not rows or rows[0].pk != conversation_id:
+    threads = list(_with_names(same, membership).order_by("-last_at")[:SISTERS])
+    found = next((one for one in threads if one.pk == conversation_id), None)
+    if found is None and len(threads) == SISTERS:  # a number that texts with very many DIDs
+        found = _with_names(_visible(membership), membership).filter(pk=conversation_id).first()
+    if found is None:
         raise Conversation.DoesNotExist
-    found: Conversation = rows[0]
     found.organization = membership.organization
-    found.sisters = rows[1:]  # type: ignore[attr-defined]
+    found.sisters = [one for one in threads if one is not found][:10]  # type: ignore[attr-defined]
     return found
 
 
 _HOLDS = holds.covering(organization="organization", number="number", our_number="did__number")
 _HELD_SINCE = Subquery(_HOLDS.order_by("at").values("at")[:1])
+
+SISTERS = 50
+
+
+def _with_names(found: QuerySet[Conversation], membership: Membership) -> QuerySet[Conversation]:
+    named = _with_unread(found, membership).annotate(
+        assignee_name=_ASSIGNEE, team_name=_TEAM, held_since=_HELD_SINCE
+    )
+    # To decrypt a carrier's credentials for a page would be a waste and a risk.
+    return named.select_related("did__account", "contact").defer("did__account__values")
+
+
 _TEAM = Subquery(Team.objects.filter(pk=OuterRef("team_id")).values("name")[:1])
 
 

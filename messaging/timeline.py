@@ -126,6 +126,11 @@ class Thread:
     entries: list[Entry]
     before: int | None
 
+    @property
+    def lines(self) -> list[tuple[Entry, Text | None, Note | None]]:
+        """Each entry beside what it holds, for the template."""
+        return [(entry, entry.message, entry.note) for entry in self.entries]
+
 
 _TEXT_FIELDS = (
     *("pk", "direction", "body", "state", "purpose", "why", "has_media", "created_at", "writer", "redacted_at"),
@@ -144,8 +149,8 @@ def thread_page(conversation: Conversation, before: int | None = None) -> Thread
     newest = [Text(*values) for values in rows[: PAGE + 1]]
     has_more = len(newest) > PAGE
     newest = newest[:PAGE]
-    extras = _extras(conversation, newest, newest[-1].at if has_more else None, upper)
-    return Thread(_with_days(_merged(newest, extras)), newest[-1].pk if has_more else None)
+    entries = _merged(newest, _extras(conversation, newest, newest[-1].at if has_more else None, upper))
+    return Thread(_with_days(entries), newest[-1].pk if has_more else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,24 +164,27 @@ class _Extra:
     state: str  # of a note: its kind
     words: str  # the note, or what went wrong
     at: datetime
-    code: str
-    tries: int
-    width: int | None
-    height: int | None
+    code: str = ""
+    tries: int = 0
+    width: int | None = None
+    height: int | None = None
 
 
 def _extras(
     conversation: Conversation, texts: list[Text], lower: datetime | None, upper: datetime | None
 ) -> list[_Extra]:
     """Notes between the times; pictures and attempts where there are some to show. By place."""
-    rows = _notes(conversation, lower, upper)
+    notes = _notes(conversation, lower, upper)
     parts = []
     if pictured := [text.pk for text in texts if text.has_media]:
         parts.append(_pictures(pictured))
     if troubled := [text.pk for text in texts if text.state in TROUBLED]:
         parts.append(_attempts(troubled))
-    if parts:
-        rows = rows.union(*parts, all=True)
+    if not parts:
+        rows: Iterable[tuple[Any, ...]] = notes.values_list(*_NOTE)
+    else:  # SQLite takes no limit within a union but in a query below it
+        kept = ThreadNote.objects.filter(pk__in=notes.values("pk"))
+        rows = kept.values_list(*_NOTE, _NO_WORD, _NO_NUMBER, _NO_SIZE, _NO_SIZE).union(*parts, all=True)
     return sorted((_Extra(*values) for values in rows), key=lambda extra: (extra.number, extra.pk))
 
 
@@ -185,15 +193,16 @@ _NO_TIME, _NO_SIZE = Cast(Value(None), DateTimeField()), Cast(Value(None), Integ
 _Rows: TypeAlias = "QuerySet[Any, tuple[Any, ...]]"
 
 
-def _notes(conversation: Conversation, lower: datetime | None, upper: datetime | None) -> _Rows:
+_NOTE = (Value("note", CharField()), _NO_NUMBER, "pk", _NO_NUMBER, "kind", "text", "at")
+
+
+def _notes(conversation: Conversation, lower: datetime | None, upper: datetime | None) -> "QuerySet[ThreadNote]":
     notes = ThreadNote.objects.filter(conversation=conversation)
     if lower is not None:
         notes = notes.filter(at__gte=lower)
     if upper is not None:
         notes = notes.filter(at__lt=upper)
-    shown = ThreadNote.objects.filter(pk__in=notes.order_by("-at").values("pk")[:NOTES_LIMIT])
-    words = (Value("note", CharField()), _NO_NUMBER, "pk", _NO_NUMBER, "kind", "text", "at", _NO_WORD)
-    return shown.values_list(*words, _NO_NUMBER, _NO_SIZE, _NO_SIZE)
+    return notes.order_by("-at")[:NOTES_LIMIT]
 
 
 def _pictures(message_ids: list[int]) -> _Rows:

@@ -154,7 +154,7 @@ def _write(model: type[Model], rows: Iterable[dict[str, Any]]) -> None:
 
 
 def _show_newest(threads: Sequence[Conversation]) -> None:
-    """The rows show their newest text; one in twenty waits for an answer."""
+    """The rows show their newest text; one in twenty waits for an answer, none of them a long one."""
     ids = [thread.pk for thread in threads]
     newest = Message.objects.filter(conversation=OuterRef("pk")).order_by("-id")
     rows = Conversation.objects.filter(pk__among=ids)
@@ -167,7 +167,9 @@ def _show_newest(threads: Sequence[Conversation]) -> None:
         heard=EACH // 2,
         heard_answered=EACH // 2,
     )
-    Conversation.objects.filter(pk__in=ids[::20]).update(waiting_since=timezone.now(), heard_answered=0)
+    Conversation.objects.filter(pk__in=ids[LONG_EVERY // 2 :: LONG_EVERY]).update(
+        waiting_since=timezone.now(), heard_answered=0
+    )
 
 
 # --- Measuring ---
@@ -228,20 +230,19 @@ def _result(name: str, target: float, desk: Desk, taken: Taken, small: Taken, sh
 
 def _take(desk: Desk, ask: Ask) -> Taken:
     for turn in range(20):
-        _get(desk, ask, turn)
-    with CaptureQueriesContext(connection) as queries:
-        counts = []
-        for turn in range(4):
-            before = len(queries)
-            _get(desk, ask, turn)
-            counts.append(len(queries) - before)
-    delays, busy = zip(*(_get(desk, ask, turn) for turn in range(REQUESTS)), strict=True)
+        _get(desk, turn, *ask(desk, turn))
+    counts = []
+    for turn in range(4):
+        path, headers = ask(desk, turn)
+        with CaptureQueriesContext(connection) as queries:
+            _get(desk, turn, path, headers)
+        counts.append(len(queries))
+    delays, busy = zip(*(_get(desk, turn, *ask(desk, turn)) for turn in range(REQUESTS)), strict=True)
     return Taken(list(delays), list(busy), max(counts))
 
 
-def _get(desk: Desk, ask: Ask, turn: int) -> tuple[float, float]:
+def _get(desk: Desk, turn: int, path: str, headers: dict[str, str]) -> tuple[float, float]:
     """Milliseconds until the answer was there, and those of this process's processor time."""
-    path, headers = ask(desk, turn)
     client = desk.clients[turn % len(desk.clients)]
     started, busy = time.perf_counter(), time.thread_time()
     answer = client.get(path, headers=headers)
