@@ -67,10 +67,16 @@ class Conversation(models.Model):
             models.Index(fields=["did", "state", "-last_at", "-id"], name="inbox_did"),
             models.Index(fields=["assignee", "state", "-last_at", "-id"], name="inbox_mine"),
             models.Index(fields=["organization", "number"], name="inbox_sisters"),
+            # Few of many: without an index of their own the list would walk every open thread to find them.
             models.Index(
-                fields=["organization", "team", "waiting_since"],
+                fields=["organization", "-last_at", "-id"],
                 condition=Q(waiting_since__isnull=False),
                 name="inbox_waiting",
+            ),
+            models.Index(
+                fields=["organization", "-last_at", "-id"],
+                condition=Q(heard__gt=F("heard_answered")),
+                name="inbox_unanswered",
             ),
         ]
 

@@ -104,10 +104,13 @@ class ReplyForm(ComposerForm):
     def __init__(self, *args: Any, conversation: Conversation, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.conversation = conversation
-        self.limits = limits_of(conversation.did)
 
     def addressed_to(self, cleaned: dict[str, Any]) -> str:
         return str(self.conversation.pk)
+
+    def _prepared(self, uploads: list[Upload]) -> list[Picture]:
+        self.limits = limits_of(self.conversation.did)
+        return super()._prepared(uploads)
 
 
 DID_ERRORS = {"required": "Choose a DID.", "invalid_choice": "You cannot text from this DID. Choose another one."}
