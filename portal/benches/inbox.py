@@ -9,7 +9,7 @@ P95_MS = 25.0
 
 
 def run(size: int | None) -> Iterator[Result]:
-    yield from pages.measure("inbox", P95_MS, _page, size)
+    yield from pages.measure({"inbox": _page}, P95_MS, size)
 
 
 def _page(desk: pages.Desk, turn: int) -> tuple[str, dict[str, str]]:

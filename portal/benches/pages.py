@@ -32,6 +32,7 @@ TEAMS, DIDS = 10, 100
 CHUNK = 500  # conversations written at once
 REQUESTS = 200
 MAX_QUERIES, MAX_GROWTH = 12, 1.3
+BRACKETS = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE")  # around queries, and none themselves
 
 
 @dataclass
@@ -191,18 +192,18 @@ class Taken:
 Ask = Callable[[Desk, int], tuple[str, dict[str, str]]]  # turn -> path and headers
 
 
-def measure(name: str, target: float, ask: Ask, size: int | None) -> Iterator[Result]:
-    """The page at ten thousand messages and at every tenfold; `size` ends it there."""
+def measure(asks: dict[str, Ask], target: float, size: int | None) -> Iterator[Result]:
+    """The pages of these names at ten thousand messages and at every tenfold; `size` ends it there."""
     usual = EMBEDDED_SIZES if settings.EMBEDDED else SIZES
     sizes = usual if size is None else (*(one for one in SIZES if one < size), size)
     desk = open_desk()
-    small: Taken | None = None
+    small: dict[str, Taken] = {}
     for messages in sizes:
         desk.grow_to(messages)
         shell = _take(desk, lambda desk, turn: ("/healthz", {}))
-        taken = _take(desk, ask)
-        small = small or taken
-        yield _result(name, target, desk, taken, small, shell)
+        for name, ask in asks.items():
+            taken = _take(desk, ask)
+            yield _result(name, target, desk, taken, small.setdefault(name, taken), shell)
 
 
 def _result(name: str, target: float, desk: Desk, taken: Taken, small: Taken, shell: Taken) -> Result:
@@ -236,7 +237,7 @@ def _take(desk: Desk, ask: Ask) -> Taken:
         path, headers = ask(desk, turn)
         with CaptureQueriesContext(connection) as queries:
             _get(desk, turn, path, headers)
-        counts.append(len(queries))
+        counts.append(sum(not query["sql"].startswith(BRACKETS) for query in queries.captured_queries))
     delays, busy = zip(*(_get(desk, turn, *ask(desk, turn)) for turn in range(REQUESTS)), strict=True)
     return Taken(list(delays), list(busy), max(counts))
 
