@@ -1,6 +1,7 @@
 """The Celery worker and beat as threads of this process."""
 
 import logging
+import os
 import threading
 from collections.abc import Callable
 
@@ -21,6 +22,7 @@ class EmbeddedWorker:
         self._stopping = False
         self._ready = threading.Event()
         app.set_default()  # the pool's threads look tasks up in the default application
+        os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # Django's checks are for those who change the code
         self._worker = app.WorkController(
             pool_cls="threads",
             queues=sorted(queue_names(app)),

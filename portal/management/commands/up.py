@@ -6,6 +6,7 @@ import socket
 import sys
 from argparse import ArgumentParser
 from contextlib import ExitStack
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.urls import get_resolver
 
 from portal.celery import app
 from portal.running import addresses, lock, ports
@@ -62,11 +64,13 @@ class Run:
             sandbox = self.start_sandbox(stack, port=ports.free_near(port + SANDBOX_ABOVE) if port else 0)
             self.migrate()
             self.collect_static()
+            worker = self.prepare()
             portal = ports.address(listener)
             handset = sandbox.address() if isinstance(sandbox, Child) else sandbox
             stack.enter_context(addresses.known(portal=portal, sandbox=handset))
             notes = demo_notes() if self.demo else []
-            worker = self.start_worker(stack)
+            worker.start()
+            stack.callback(self.stop_worker, worker)
             self.serve(listener, worker, [f"Ready: {portal}", f"Handset: {handset}/", *notes])
 
     def migrate(self) -> None:
@@ -96,11 +100,11 @@ class Run:
         stack.callback(child.stop)
         return child
 
-    def start_worker(self, stack: ExitStack) -> EmbeddedWorker:
-        worker = EmbeddedWorker(app, on_end=self.on_end)
-        worker.start()
-        stack.callback(self.stop_worker, worker)
-        return worker
+    def prepare(self) -> EmbeddedWorker:
+        """While the sandbox starts on another core: the worker, and every page, so that the first one is quick too."""
+        import_module("portal.asgi")
+        assert get_resolver().url_patterns
+        return EmbeddedWorker(app, on_end=self.on_end)
 
     def stop_worker(self, worker: EmbeddedWorker) -> None:
         self.drained = worker.stop()
