@@ -10,6 +10,8 @@ from celery.beat import EmbeddedService
 from celery.platforms import EX_OK
 from celery.worker import state
 
+from portal import garbage
+
 SECONDS_TO_DRAIN = 10.0
 
 
@@ -55,6 +57,7 @@ class EmbeddedWorker:
         return not self._thread.is_alive()
 
     def _is_ready(self, consumer: object) -> None:
+        garbage.settle()
         self._ready.set()
 
     def _run(self) -> None:
