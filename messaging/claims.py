@@ -1,10 +1,12 @@
-"""Claiming: a worker takes texts from a lane for the length of a lease, and marks them just before they leave."""
+"""Claiming: a worker takes texts from a lane and marks them `sending`, in one transaction just before they leave."""
 
+import time
 import uuid
 import zoneinfo
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
@@ -15,15 +17,15 @@ from compliance.models import Brand, Suppression
 from messaging import lanes, outcomes, recipients
 from messaging.models import LIVE, Attempt, DailyUse, Lane, Message, Purpose, State
 from portal.clock import database_now
+from portal.rows import insert_rows
 
 # T-Mobile counts a brand's segments from midnight Pacific. A recipient whose network is not known counts as theirs.
 REGISTRY_ZONE = zoneinfo.ZoneInfo("America/Los_Angeles")
 CAPPED_NETWORK = "t-mobile"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Text:
-    """One claimed text with all that sending it needs."""
+class Text(NamedTuple):
+    """One due text with all that sending it needs."""
 
     id: int
     conversation_id: int
@@ -42,12 +44,18 @@ class Text:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What a claim gave. Without texts, `wait` is the seconds until the lane may be asked again; None: nothing due."""
+    """What a claim gave. Without texts, `wait` is the seconds until the lane may be asked again; None: nothing due.
+
+    texts: marked `sending`, each with the id of its attempt; no others may be sent. From here on a text may have left
+    us: only a receipt, a look-up or a person can say otherwise. write_by: a time of `time.monotonic()`, half the lease
+    after the mark by this worker's own clock; later than that somebody else may have judged the texts lost.
+    """
 
     lane: Lane
     token: uuid.UUID
-    texts: Sequence[Text] = field(default_factory=list)
+    texts: Sequence[tuple[Text, int]] = field(default_factory=list)
     wait: float | None = None
+    write_by: float = 0.0
 
 
 def lease() -> timedelta:
@@ -62,6 +70,7 @@ def claim(lane_id: int, *, limit: int) -> Claim:
         .select_related("account__organization", "campaign__brand")
         .get(pk=lane_id)
     )
+    marked_at = time.monotonic()
     now = database_now()
     token = uuid.uuid4()
     if lane.paused_until and lane.paused_until > now:
@@ -73,9 +82,12 @@ def claim(lane_id: int, *, limit: int) -> Claim:
     due = _due(lane, now, min(slots, 1 if lane.failures else limit))
     if not due:
         return Claim(lane=lane, token=token)
-    texts = _within_cap(lane, _judged(lane, due, now), now)
-    _hold(lane, texts, token, now)
-    return Claim(lane=lane, token=token, texts=texts, wait=0)
+    texts = _mark(_within_cap(lane, _judged(lane, due, now), now), token, now)
+    if texts:
+        lanes.take_slots(lane, now, len(texts))
+        lane.save(update_fields=["next_slot_at"])
+    write_by = marked_at + lease().total_seconds() / 2
+    return Claim(lane=lane, token=token, texts=_begin(lane, texts, now), wait=0, write_by=write_by)
 
 
 def _due(lane: Lane, now: datetime, limit: int) -> list[Text]:
@@ -83,7 +95,7 @@ def _due(lane: Lane, now: datetime, limit: int) -> list[Text]:
     earlier = Message.objects.filter(
         conversation=OuterRef("conversation_id"), pk__lt=OuterRef("pk"), state__in=LIVE, due_at__lte=now
     )
-    rows = Message.objects.filter(~Exists(earlier), lane=lane, state=State.QUEUED, due_at__lte=now)
+    due = Message.objects.filter(~Exists(earlier), lane=lane, state=State.QUEUED, due_at__lte=now)
     columns = (
         "id",
         "conversation_id",
@@ -99,11 +111,7 @@ def _due(lane: Lane, now: datetime, limit: int) -> list[Text]:
         "recipient_network",
         "conversation__team_id",
     )
-    return [_text(row) for row in rows.order_by("due_at", "id").values_list(*columns)[:limit]]
-
-
-def _text(row: tuple[object, ...]) -> Text:
-    return Text(**dict(zip(Text.__slots__, row, strict=True)))  # type: ignore[arg-type]
+    return [Text._make(row) for row in due.order_by("due_at", "id").values_list(*columns)[:limit]]
 
 
 def _judged(lane: Lane, texts: list[Text], now: datetime) -> list[Text]:
@@ -171,45 +179,33 @@ def _next_registry_midnight(now: datetime) -> datetime:
     return (local + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
 
 
-def _hold(lane: Lane, texts: list[Text], token: uuid.UUID, now: datetime) -> None:
-    Message.objects.filter(pk__among=[text.id for text in texts], state=State.QUEUED).update(
-        state=State.CLAIMED, token=token, lease_until=now + lease()
+def _mark(texts: list[Text], token: uuid.UUID, now: datetime) -> list[Text]:
+    """Mark as `sending` those that may still leave, and give them back.
+
+    What the condition refuses (a STOP was quicker, or another hand) stays as it is.
+    """
+    ids = [text.id for text in texts]
+    marked = _sendable(ids, now).update(
+        state=State.SENDING, token=token, lease_until=now + lease(), attempts_made=F("attempts_made") + 1
     )
-    if texts:
-        lanes.take_slots(lane, now, len(texts))
-        lane.save(update_fields=["next_slot_at"])
+    if marked == len(ids):
+        return texts
+    held = set(Message.objects.filter(pk__among=ids, token=token).values_list("pk", flat=True))
+    return [text for text in texts if text.id in held]
 
 
-def _sendable(claim: Claim, now: datetime) -> QuerySet[Message]:
+def _sendable(ids: list[int], now: datetime) -> QuerySet[Message]:
     suppressed = Suppression.objects.filter(organization=OuterRef("organization_id"), number=OuterRef("number"))
     return Message.objects.filter(
         Q(purpose=Purpose.COMPLIANCE) | ~Exists(suppressed),
-        pk__among=[text.id for text in claim.texts],
-        state=State.CLAIMED,
-        token=claim.token,
-        lease_until__gt=now,
+        pk__among=ids,
+        state=State.QUEUED,
         valid_until__gt=now,
     )
 
 
-@transaction.atomic
-def mark(claim: Claim) -> list[tuple[Text, int]]:
-    """Mark the claimed texts `sending`, with the id of their attempt. What this does not return must not be sent.
-
-    From here on a text may have left us: only a receipt, a look-up or a person can say otherwise.
-    """
-    now = database_now()
-    marked = _sendable(claim, now).update(
-        state=State.SENDING, lease_until=now + lease(), attempts_made=F("attempts_made") + 1
-    )
-    texts = list(claim.texts)
-    if marked < len(texts):
-        held = Message.objects.filter(pk__among=[text.id for text in texts], state=State.SENDING, token=claim.token)
-        ids = set(held.values_list("pk", flat=True))
-        outcomes.release([text.id for text in texts if text.id not in ids], token=claim.token)
-        texts = [text for text in texts if text.id in ids]
-    attempts = Attempt.objects.bulk_create(
-        Attempt(message_id=text.id, number=text.attempts_made + 1, account=claim.lane.account, started_at=now)
-        for text in texts
-    )
-    return [(text, attempt.pk) for text, attempt in zip(texts, attempts, strict=True)]
+def _begin(lane: Lane, texts: list[Text], now: datetime) -> list[tuple[Text, int]]:
+    """An attempt for each, whose id is the reference that the carrier says back."""
+    columns = {"message_id": [text.id for text in texts], "number": [text.attempts_made + 1 for text in texts]}
+    attempts = insert_rows(Attempt, columns, account_id=lane.account_id, started_at=now)
+    return list(zip(texts, attempts, strict=True))

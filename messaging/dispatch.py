@@ -4,9 +4,10 @@ A dispatch never sleeps. It works until the lane's slots or two seconds run out;
 appointment, and the tick finds what a lost ring left behind.
 """
 
+import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from datetime import timedelta
 
 import structlog
 from django.conf import settings
@@ -15,7 +16,6 @@ from django.utils import timezone
 
 from messaging import claims, doorbell, media, outcomes, references
 from messaging.claims import Claim, Text
-from messaging.hands import Hands
 from messaging.outcomes import Sent
 from portal import web
 from portal.http import HttpAnswer, HttpCall, NotSent, Unanswered
@@ -26,51 +26,60 @@ from trunks.models import CarrierAccount
 
 log = structlog.get_logger(__name__)
 WORK_SECONDS = 2.0
-_hands = Hands(4)  # for each lane, of a worker's eight threads: others go on while a carrier keeps one waiting
+LAST_SENT_SECONDS = 1.0  # how exactly an account says when it was last used
 TASK = "messaging.dispatch_lane"
 Answer = Accepted | CarrierError | None  # None: the carrier may have the text
 
 
+# Lanes that a thread of this process is dispatching -> whether they were rung meanwhile. A second thread would only
+# wait for the lane's row, and be missed by another lane.
+_under_way: dict[int, bool] = {}
+_lock = threading.Lock()
+
+
 def dispatch(lane_id: int) -> int:
     """Send what the lane may send now. How many texts were handed over, whatever became of them."""
-    with _hands.on(lane_id) as is_free:
-        return _dispatch(lane_id) if is_free else 0
+    with _lock:
+        if lane_id in _under_way:
+            _under_way[lane_id] = True
+            return 0
+        _under_way[lane_id] = False
+    try:
+        return _work(lane_id)
+    finally:
+        with _lock:
+            rung = _under_way.pop(lane_id, False)
+        if rung:
+            doorbell.ring(TASK, after=0, lane_id=lane_id)
 
 
-def _dispatch(lane_id: int) -> int:
+def _work(lane_id: int) -> int:
     ends = time.monotonic() + WORK_SECONDS
     handed = 0
-    while True:
+    wait: float | None = 0
+    while wait == 0 and time.monotonic() < ends:
         claim = claims.claim(lane_id, limit=settings.MESSAGING_IN_FLIGHT)
-        if claim.texts:
-            handed += send(claim)
-        elif claim.wait != 0:
-            break
-        if time.monotonic() > ends:
-            claim = Claim(lane=claim.lane, token=claim.token, wait=0)
-            break
-    if claim.wait is not None:
-        doorbell.ring(TASK, after=claim.wait, lane_id=lane_id)
+        handed += send(claim) if claim.texts else 0
+        wait = claim.wait
+    if wait is not None:
+        doorbell.ring(TASK, after=wait, lane_id=lane_id)
     return handed
 
 
 def send(claim: Claim) -> int:
-    """Mark, write to the socket, record. What was not marked in time is not sent."""
-    marked = claims.mark(claim)
-    # Half the lease, by this worker's own clock: later than that somebody else may have judged the texts lost.
-    write_by = time.monotonic() + claims.lease().total_seconds() / 2
-    if not marked:
-        return 0
+    """Write the claimed texts to the socket and record what comes back."""
     account = claim.lane.account
     carrier = carriers.get(account.kind)
     is_silent = True
-    for answers in _hand_over(carrier, account, marked, write_by):
-        _record(claim, [_sent(*marked[place], answer) for place, answer in answers])
+    for answers in _hand_over(carrier, account, claim):
+        _record(claim, [_sent(*claim.texts[place], answer) for place, answer in answers])
         is_silent &= all(answer is None for _, answer in answers)
     if is_silent:
-        outcomes.judge_silence(claim.lane, since_attempt=marked[0][1])
-    CarrierAccount.objects.filter(pk=account.pk).update(last_sent_at=timezone.now())
-    return len(marked)
+        outcomes.judge_silence(claim.lane, since_attempt=claim.texts[0][1])
+    used = CarrierAccount.objects.filter(pk=account.pk)
+    now = timezone.now()
+    used.exclude(last_sent_at__gt=now - timedelta(seconds=LAST_SENT_SECONDS)).update(last_sent_at=now)
+    return len(claim.texts)
 
 
 def _sent(text: Text, attempt_id: int, answer: Answer) -> Sent:
@@ -85,27 +94,30 @@ def _sent(text: Text, attempt_id: int, answer: Answer) -> Sent:
     )
 
 
-def _hand_over(
-    carrier: Carrier, account: CarrierAccount, marked: Sequence[tuple[Text, int]], write_by: float
-) -> Iterator[list[tuple[int, Answer]]]:
+def _hand_over(carrier: Carrier, account: CarrierAccount, claim: Claim) -> Iterator[list[tuple[int, Answer]]]:
     """The carrier's answers as they come, with the place of their text. One that it cannot put in words is refused."""
     values = accounts.as_carrier_account(account)
-    links = media.links([text.id for text, _ in marked if text.has_media])
-    calls: dict[int, HttpCall] = {}
+    links = media.links([text.id for text, _ in claim.texts if text.has_media])
+    calls: list[HttpCall] = []
+    places: list[int] = []
     unsaid: list[tuple[int, Answer]] = []
-    for place, (text, attempt_id) in enumerate(marked):
+    for place, (text, attempt_id) in enumerate(claim.texts):
         try:
-            call = carrier.send_call(values, _outbound(text, attempt_id, links.get(text.id, ())))
-            # One deadline for all carriers: leases and look-ups reckon with it.
-            calls[place] = replace(call, timeout_seconds=settings.MESSAGING_SEND_TIMEOUT_SECONDS)
+            calls.append(carrier.send_call(values, _outbound(text, attempt_id, links.get(text.id, ()))))
+            places.append(place)
         except CarrierError as error:
             unsaid.append((place, error))
     if unsaid:
         yield unsaid
-    places = list(calls)
-    hosts = accounts.credential_hosts(account)
-    in_flight = settings.MESSAGING_IN_FLIGHT
-    for wave in web.call_in_waves(list(calls.values()), hosts=hosts, in_flight=in_flight, write_by=write_by):
+    waves = web.call_in_waves(
+        calls,
+        hosts=accounts.credential_hosts(account),
+        in_flight=settings.MESSAGING_IN_FLIGHT,
+        write_by=claim.write_by,
+        # One deadline for all carriers: leases and look-ups reckon with it.
+        timeout_seconds=settings.MESSAGING_SEND_TIMEOUT_SECONDS,
+    )
+    for wave in waves:
         yield [(places[place], _read(carrier, outcome)) for place, outcome in wave]
 
 

@@ -34,6 +34,7 @@ def due(now: datetime, limit: int = 50) -> list[int]:
     rows = Attempt.objects.filter(
         Q(looked_up_at=None) | Q(looked_up_at__lte=now),
         state=State.UNCONFIRMED,
+        message__state=State.UNCONFIRMED,  # which has an index, and while its newest attempt is in doubt, so is it
         started_at__lte=old_enough,
         look_ups__lt=MAX_LOOK_UPS,
     )

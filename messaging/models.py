@@ -150,8 +150,11 @@ REASONS = [(reason.value, reason.value) for reason in Reason]
 
 
 class Message(models.Model):
-    organization = models.ForeignKey(Organization, models.CASCADE, related_name="messages")
-    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="messages")
+    """Written to at each step of its way, so it has few indexes: an update of `state` is one of every index."""
+
+    # An index of its own would repeat the first columns of another one; so too with the keys below.
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="messages", db_index=False)
+    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="messages", db_index=False)
     direction = models.CharField(max_length=3, choices=Direction.choices)
     # The customer, as on the conversation: a conditional update may look at its own row alone (a joined condition is
     # not judged again after PostgreSQL has waited for another writer).
@@ -163,11 +166,11 @@ class Message(models.Model):
     state = models.CharField(max_length=12, choices=State.choices)
     reason = models.CharField(max_length=20, choices=REASONS, blank=True)
     why = models.CharField(max_length=300, blank=True, help_text="What went wrong and what to do, in a sentence.")
-    by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+", db_index=False)
     key = models.CharField(max_length=64, null=True, help_text="Idempotency key of an outbound text.")
     created_at = models.DateTimeField(db_default=Now())
     # Outbound
-    lane = models.ForeignKey(Lane, models.PROTECT, null=True, related_name="+")
+    lane = models.ForeignKey(Lane, models.PROTECT, null=True, related_name="+", db_index=False)
     due_at = models.DateTimeField(null=True, help_text="Not before; moved by retries.")
     valid_until = models.DateTimeField(null=True)
     token = models.UUIDField(null=True, help_text="Of the claim that holds it.")
@@ -180,14 +183,18 @@ class Message(models.Model):
     cost = models.DecimalField(max_digits=10, decimal_places=5, null=True)
     redacted_at = models.DateTimeField(null=True, help_text="When the retention rule took its words and pictures.")
     # Inbound
-    account = models.ForeignKey(CarrierAccount, models.PROTECT, null=True, related_name="+")
+    account = models.ForeignKey(CarrierAccount, models.PROTECT, null=True, related_name="+", db_index=False)
     carrier_id = models.CharField(max_length=100, null=True)
     carrier_at = models.DateTimeField(null=True, help_text="The carrier's clock.")
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["organization", "key"], name="message_once_per_key"),
-            models.UniqueConstraint(fields=["account", "carrier_id"], name="inbound_once_per_carrier_id"),
+            models.UniqueConstraint(
+                fields=["account", "carrier_id"],
+                condition=Q(account__isnull=False),
+                name="inbound_once_per_carrier_id",
+            ),
             models.CheckConstraint(
                 condition=Q(direction="in", state="received")
                 | Q(direction="out", key__isnull=False, due_at__isnull=False, valid_until__isnull=False)
@@ -203,6 +210,7 @@ class Message(models.Model):
         ]
         indexes = [
             models.Index(fields=["conversation", "-id"], name="thread_newest"),
+            models.Index(fields=["by"], condition=Q(by__isnull=False), name="message_by"),
             models.Index(fields=["lane", "due_at", "id"], condition=Q(state="queued"), name="queue"),
             models.Index(
                 fields=["conversation", "id"],
@@ -249,9 +257,9 @@ class Message(models.Model):
 class Attempt(models.Model):
     """One try to hand a message to a carrier. Its id, signed, is the reference that the carrier says back."""
 
-    message = models.ForeignKey(Message, models.CASCADE, related_name="attempts")
+    message = models.ForeignKey(Message, models.CASCADE, related_name="attempts", db_index=False)
     number = models.PositiveSmallIntegerField()
-    account = models.ForeignKey(CarrierAccount, models.PROTECT, related_name="+")
+    account = models.ForeignKey(CarrierAccount, models.PROTECT, related_name="+", db_index=False)
     state = models.CharField(max_length=12, choices=State.choices, default=State.SENDING)
     reason = models.CharField(max_length=20, choices=REASONS, blank=True)
     code = models.CharField(max_length=40, blank=True)
@@ -271,7 +279,7 @@ class AttemptPart(models.Model):
     """One thing the carrier gave an id to."""
 
     attempt = models.ForeignKey(Attempt, models.CASCADE, related_name="parts")
-    account = models.ForeignKey(CarrierAccount, models.PROTECT, related_name="+")
+    account = models.ForeignKey(CarrierAccount, models.PROTECT, related_name="+", db_index=False)
     carrier_id = models.CharField(max_length=100)
     state = models.CharField(max_length=12, choices=State.choices, default=State.ACCEPTED)
     is_provisional = models.BooleanField(default=False)

@@ -12,14 +12,19 @@ THREAD = "thread"
 INBOX = "inbox"
 
 
-def tell(message_ids: Iterable[int]) -> None:
-    """States of these messages have changed: bring the inbox rows that show them up to date and ring the screens."""
+def tell(message_ids: Iterable[int], *, threads: Iterable[int] | None = None) -> None:
+    """States of these messages have changed: bring the inbox rows that show them up to date and ring the screens.
+
+    threads: the ids of their conversations, where the caller knows them.
+    """
     ids = list(set(message_ids))
     if not ids:
         return
     state = Message.objects.filter(pk=OuterRef("last_message_id")).values("state")
     Conversation.objects.filter(last_message__among=ids).update(last_state=Subquery(state))
-    changed(Message.objects.filter(pk__among=ids).values_list("conversation_id", flat=True))
+    if threads is None:
+        threads = Message.objects.filter(pk__among=ids).values_list("conversation_id", flat=True)
+    changed(threads)
 
 
 def changed(conversation_ids: Iterable[int]) -> None:

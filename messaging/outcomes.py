@@ -4,11 +4,11 @@ import random
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from compliance import gate, optout
@@ -16,7 +16,8 @@ from compliance.models import OptOut
 from messaging import ladder, lanes, news, receipts
 from messaging.models import WAITING, Attempt, AttemptPart, Lane, Message, State
 from portal.clock import database_now
-from trunks.carriers.base import Accepted, CarrierError
+from portal.rows import insert_rows
+from trunks.carriers.base import Accepted, AcceptedPart, CarrierError
 from trunks.carriers.events import Reason
 
 MAX_ATTEMPTS = 8
@@ -24,8 +25,7 @@ BACK_OFF_SECONDS = (2, 5, 15, 30, 60, 120, 300)
 Cause = tuple[Reason, str, str]  # reason, the carrier's code, the sentence
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
+class Sent(NamedTuple):
     """What sending one marked text came to: accepted, an error that says what may be done, or None: no answer."""
 
     message_id: int
@@ -76,29 +76,42 @@ def hold_for_daily_cap(ids: Collection[int], *, until: datetime) -> None:
     news.tell(ids)
 
 
-def release(ids: Collection[int], *, token: uuid.UUID) -> None:
-    """Claimed texts that were not marked go back: nothing has left us."""
-    rows = Message.objects.filter(pk__in=ids, state=State.CLAIMED, token=token)
-    rows.update(state=State.QUEUED, token=None, lease_until=None)
-
-
 # --- What the carrier answered ---
 
 
-def hold(message_ids: Collection[int]) -> None:
+class Held(NamedTuple):
+    """A message whose row we hold."""
+
+    id: int
+    state: str
+    conversation_id: int
+
+
+def hold(message_ids: Collection[int]) -> list[Held]:
     """Lock these messages in the one order that receipts use too, so that nobody waits in a circle."""
-    list(Message.objects.select_for_update().filter(pk__among=message_ids).order_by("pk").values_list("pk", flat=True))
+    rows = Message.objects.select_for_update().filter(pk__among=message_ids).order_by("pk")
+    return [Held._make(row) for row in rows.values_list(*Held._fields)]
 
 
 @transaction.atomic
 def record(lane: Lane, token: uuid.UUID, sent: Sequence[Sent]) -> None:
     """Write down a batch of answers, in a handful of statements whatever its size."""
     taken = [one for one in sent if isinstance(one.answer, Accepted)]
-    refused = [one for one in sent if isinstance(one.answer, CarrierError) and one.answer.not_accepted]
-    unclear = [one for one in sent if one.answer is None or _is_doubtful(one.answer)]
-    hold([one.message_id for one in sent])
-    _accept(lane, token, taken)
-    now = database_now()
+    failed = [one for one in sent if not isinstance(one.answer, Accepted)]
+    held = hold([one.message_id for one in sent])
+    if taken:
+        _accept(lane, token, taken, held)
+    now = database_now() if failed else None
+    if now:
+        _fail(lane, token, failed, held, now)
+    news.tell([one.id for one in held], threads=[one.conversation_id for one in held])
+    _judge_road(lane, taken, failed, now)
+
+
+def _fail(lane: Lane, token: uuid.UUID, failed: Sequence[Sent], held: Sequence[Held], now: datetime) -> None:
+    refused = [one for one in failed if isinstance(one.answer, CarrierError) and one.answer.not_accepted]
+    if any(one.state == State.UNCONFIRMED for one in held):
+        _take_back(token, refused)
     for one in refused:
         error = one.answer
         assert isinstance(error, CarrierError)
@@ -106,45 +119,44 @@ def record(lane: Lane, token: uuid.UUID, sent: Sequence[Sent]) -> None:
             _opt_out(lane, one, error)
     _refuse(token, [one for one in refused if not _may_retry(one, now)])
     _retry(token, [one for one in refused if _may_retry(one, now)], now)
-    _doubt(token, unclear)
-    news.tell(one.message_id for one in sent)
-    _judge_road(lane, taken, [*refused, *unclear], now)
+    _doubt(token, [one for one in failed if one.answer is None or _is_doubtful(one.answer)])
 
 
 def _is_doubtful(answer: Accepted | CarrierError) -> bool:
     return isinstance(answer, CarrierError) and not answer.not_accepted
 
 
-def _accept(lane: Lane, token: uuid.UUID, taken: Sequence[Sent]) -> None:
-    if not taken:
-        return
-    parts = [
-        AttemptPart(
-            attempt_id=one.attempt_id,
-            account=lane.account,
-            carrier_id=part.carrier_id,
-            segments=part.segments,
-            cost=part.cost,
-        )
-        for one in taken
-        for part in (one.answer.parts if isinstance(one.answer, Accepted) else ())
-    ]
+def _accept(lane: Lane, token: uuid.UUID, taken: Sequence[Sent], held: Sequence[Held]) -> None:
+    parts = [(one.attempt_id, part) for one in taken for part in _parts(one.answer)]
+    carrier_ids = [part.carrier_id for _, part in parts]
+    columns: dict[str, Sequence[object]] = {
+        "attempt_id": [attempt_id for attempt_id, _ in parts],
+        "carrier_id": carrier_ids,
+        "segments": [part.segments for _, part in parts],
+        "cost": [part.cost for _, part in parts],
+    }
     # A receipt that was quicker than this answer has made the part already.
-    AttemptPart.objects.bulk_create(parts, ignore_conflicts=True)
+    insert_rows(AttemptPart, columns, ignore_conflicts=True, account_id=lane.account_id)
     attempts = [one.attempt_id for one in taken]
     Attempt.objects.filter(pk__among=attempts, state=State.SENDING).update(state=State.ACCEPTED)
     _write(token, taken, state=State.ACCEPTED)
     # Whoever holds these messages next (a receipt) sees the parts; whoever came before us left receipts to find.
-    if Message.objects.filter(pk__among=[one.message_id for one in taken], state=State.UNCONFIRMED).exists():
+    if any(one.state == State.UNCONFIRMED for one in held):
         ladder.refresh(attempts)
-    early = receipts.parked(lane.account, [part.carrier_id for part in parts])
+    early = receipts.parked(lane.account, carrier_ids)
     if early:
         receipts.settle(lane.account, early)
 
 
+def _parts(answer: Accepted | CarrierError | None) -> Sequence[AcceptedPart]:
+    return answer.parts if isinstance(answer, Accepted) else ()
+
+
 def _write(token: uuid.UUID, sent: Iterable[Sent], *, state: State, **columns: object) -> None:
-    rows = Message.objects.filter(pk__among=[one.message_id for one in sent], state=State.SENDING, token=token)
-    rows.update(state=state, token=None, lease_until=None, **columns)
+    ids = [one.message_id for one in sent]
+    if ids:
+        ours = Message.objects.filter(pk__among=ids, state=State.SENDING, token=token)
+        ours.update(state=state, token=None, lease_until=None, **columns)
 
 
 def _may_retry(one: Sent, now: datetime) -> bool:
@@ -167,9 +179,18 @@ def _by_cause(sent: Iterable[Sent]) -> dict[Cause, list[Sent]]:
     return causes
 
 
+def _take_back(token: uuid.UUID, refused: Sequence[Sent]) -> None:
+    """Texts that were thought lost because this no came after their lease: it proves that the carrier has none."""
+    attempts = Attempt.objects.filter(pk__in=[one.attempt_id for one in refused], state=State.UNCONFIRMED)
+    newest = attempts.filter(message=OuterRef("pk"), number=OuterRef("attempts_made"))
+    lost = Message.objects.filter(Exists(newest), pk__in=[one.message_id for one in refused], state=State.UNCONFIRMED)
+    lost.update(state=State.SENDING, token=token, lease_until=Now())
+
+
 def _close_attempts(cause: Cause, group: Sequence[Sent], state: State) -> None:
     reason, code, why = cause
-    rows = Attempt.objects.filter(pk__in=[one.attempt_id for one in group])
+    under_way = (State.SENDING, State.UNCONFIRMED)
+    rows = Attempt.objects.filter(pk__in=[one.attempt_id for one in group], state__in=under_way)
     rows.update(state=state, reason=reason, code=code[:40], why=why[:300])
 
 
@@ -190,6 +211,8 @@ def _retry(token: uuid.UUID, refused: Sequence[Sent], now: datetime) -> None:
 
 def _doubt(token: uuid.UUID, unclear: Sequence[Sent]) -> None:
     """The carrier may have them. Never sent again blindly: a receipt, a look-up or a person settles them."""
+    if not unclear:
+        return
     why = "The carrier did not confirm it. We are asking whether it has the text."
     Attempt.objects.filter(pk__in=[one.attempt_id for one in unclear], state=State.SENDING).update(
         state=State.UNCONFIRMED, why=why
@@ -210,13 +233,15 @@ def _opt_out(lane: Lane, one: Sent, error: CarrierError) -> None:
         )
 
 
-def _judge_road(lane: Lane, taken: Sequence[Sent], failed: Sequence[Sent], now: datetime) -> None:
+def _judge_road(lane: Lane, taken: Sequence[Sent], failed: Sequence[Sent], now: datetime | None) -> None:
     """A rate code slows the lane; a carrier that takes nothing pauses it."""
     if taken:
         lanes.reopen(lane)
     down = (Reason.RATE_LIMITED, Reason.CARRIER_DOWN)
     errors = [one.answer for one in failed if isinstance(one.answer, CarrierError) and one.answer.reason in down]
     limited = [error for error in errors if error.reason == Reason.RATE_LIMITED]
+    if now is None:
+        return
     if limited:
         waits = [error.retry_after_seconds for error in limited if error.retry_after_seconds]
         lanes.pause(lane.pk, now=now, why=limited[0].sentence, seconds=max(waits, default=1))
@@ -253,12 +278,8 @@ def try_again(message_id: int, *, attempts_made: int, why: str) -> None:
 
 @transaction.atomic
 def sweep(now: datetime) -> None:
-    """Leases that ran out, and texts nobody could send in time.
-
-    An expired claim goes back to the queue (nothing has left us); only what was marked becomes unconfirmed.
-    """
+    """Leases that ran out, and texts nobody could send in time. What was marked may have left: it is unconfirmed."""
     late = Q(lease_until__lte=now)
-    Message.objects.filter(late, state=State.CLAIMED).update(state=State.QUEUED, token=None, lease_until=None)
     lost = list(Message.objects.filter(late, state=State.SENDING).values_list("pk", flat=True)[:1_000])
     if lost:
         why = "The worker that sent it stopped. We are asking the carrier whether it has the text."

@@ -25,7 +25,7 @@ from concurrent.futures import Future
 from contextvars import ContextVar
 from dataclasses import replace
 from functools import lru_cache
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
@@ -46,6 +46,9 @@ __all__ = ["call", "call_in_waves", "fetch", "is_public", "run"]
 
 T = TypeVar("T")
 Outcome = HttpAnswer | NotSent | Unanswered
+Wave = list[tuple[int, Outcome]]  # the place of a call among its batch, and what came of it
+Road = tuple[URL, bool]  # a judged address, and whether the operator allowed it although private
+Kind = tuple[str, str, int | str]  # method, address or host, status
 log = structlog.get_logger(__name__)
 
 # Below the 5 s after which the hastiest servers hang up (Node's default): no request shall meet a closing connection.
@@ -92,10 +95,11 @@ class _Trip:
     tried. connected: it has a connection.
     """
 
-    __slots__ = ("barred", "connected", "private", "write_by")
+    __slots__ = ("barred", "connected", "private", "seconds", "write_by")
 
-    def __init__(self, *, private: bool, write_by: float | None) -> None:
-        self.private = private
+    def __init__(self, *, seconds: float, write_by: float | None = None) -> None:
+        self.private = False
+        self.seconds = seconds
         self.write_by = write_by
         self.barred: bool | None = None
         self.connected = False
@@ -241,7 +245,7 @@ def call(request: HttpCall, *, hosts: Collection[str] | None) -> HttpAnswer:
     Raises NotSent or Unanswered.
     """
     started = time.monotonic()
-    outcome = _wait(_outcome(_get_engine().session, request, hosts, None))
+    outcome = _wait(_once(_get_engine().session, request, hosts))
     _log(request, outcome, started)
     if isinstance(outcome, HttpAnswer):
         return outcome
@@ -254,35 +258,46 @@ def call_in_waves(
     hosts: Collection[str] | None,
     in_flight: int,
     write_by: float | None = None,
+    timeout_seconds: float | None = None,
     wave_seconds: float = 0.25,
-) -> Iterator[list[tuple[int, Outcome]]]:
+) -> Iterator[Wave]:
     """Make many calls, `in_flight` at once, and yield (place, outcome) pairs in waves as they come; none is raised.
 
     One call without an answer keeps nobody waiting: what has come within `wave_seconds` of a wave's first is told.
     write_by: a time of `time.monotonic()`; calls whose turn to be written comes later are NotSent.
+    timeout_seconds: one deadline for each of them, in place of their own.
     """
     engine = _get_engine()
-    told: SimpleQueue[tuple[int, Outcome]] = SimpleQueue()
-    future = engine.submit(_all(engine.session, requests, hosts, in_flight, write_by, told.put))
-    future.add_done_callback(lambda ended: told.put((-1, NotSent("the end"))))  # also when it failed: nobody waits on
-    while (first := told.get())[0] >= 0:
-        yield list(_wave(first, told, time.monotonic() + wave_seconds))
+    told: SimpleQueue[Wave | None] = SimpleQueue()
+    work = _all(engine.session, requests, hosts, in_flight, write_by, timeout_seconds, _Teller(told.put, wave_seconds))
+    future = engine.submit(work)
+    future.add_done_callback(lambda ended: told.put(None))  # also when it failed: nobody waits on
+    while wave := told.get():
+        yield wave
     future.result()
 
 
-def _wave(
-    first: tuple[int, Outcome], told: "SimpleQueue[tuple[int, Outcome]]", until: float
-) -> Iterator[tuple[int, Outcome]]:
-    yield first
-    while (left := until - time.monotonic()) > 0:
-        try:
-            one = told.get(timeout=left)
-        except Empty:
-            return
-        if one[0] < 0:
-            told.put(one)
-            return
-        yield one
+class _Teller:
+    """Gathers outcomes on the loop and hands them over together: a thread that wakes for each would cost more."""
+
+    def __init__(self, tell: "Callable[[Wave], None]", seconds: float) -> None:
+        self._tell = tell
+        self._seconds = seconds
+        self._wave: Wave = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, place: int, outcome: Outcome) -> None:
+        self._wave.append((place, outcome))
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._seconds, self.flush)
+
+    def flush(self) -> None:
+        wave, self._wave = self._wave, []
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if wave:
+            self._tell(wave)
 
 
 def run(steps: Steps[T], *, hosts: Collection[str] | None, timeout_seconds: float | None = None) -> T:
@@ -311,35 +326,49 @@ async def _all(
     hosts: Collection[str] | None,
     in_flight: int,
     write_by: float | None,
-    done: Callable[[tuple[int, Outcome]], None] | None = None,
-) -> list[Outcome]:
-    outcomes: list[Outcome] = [NotSent("not begun")] * len(requests)
+    timeout_seconds: float | None,
+    teller: _Teller,
+) -> None:
+    kinds: Counter[Kind] = Counter()
     queue = iter(enumerate(requests))
     started = time.monotonic()
+    roads: dict[str, Road] = {}
 
-    async def work(queue: Iterator[tuple[int, HttpCall]]) -> None:
+    async def work() -> None:
         for place, request in queue:
-            outcomes[place] = await _outcome(session, request, hosts, write_by)
-            if done:
-                done((place, outcomes[place]))
+            trip = _Trip(write_by=write_by, seconds=timeout_seconds or request.timeout_seconds)
+            outcome = await _outcome(session, request, hosts, trip, roads)
+            teller.add(place, outcome)
+            kinds[request.method, request.url, _status(outcome)] += 1
 
-    await asyncio.gather(*(work(queue) for _ in range(min(in_flight, len(requests)))))
-    _log_all(requests, outcomes, started)
-    return outcomes
+    await asyncio.gather(*(work() for _ in range(min(in_flight, len(requests)))))
+    teller.flush()
+    _log_all(kinds, started)
+
+
+async def _once(
+    session: aiohttp.ClientSession, request: HttpCall, hosts: Collection[str] | None, home: str | None = None
+) -> Outcome:
+    return await _outcome(session, request, hosts, _Trip(seconds=request.timeout_seconds), {}, home)
 
 
 async def _outcome(
     session: aiohttp.ClientSession,
     request: HttpCall,
     hosts: Collection[str] | None,
-    write_by: float | None,
+    trip: _Trip,
+    roads: "dict[str, Road]",
     home: str | None = None,
 ) -> Outcome:
+    """roads: the addresses of this batch that have been judged already."""
     try:
-        target, private = _judge(request.url, hosts, home)
+        road = roads.get(request.url)
+        if road is None:
+            road = roads[request.url] = _judge(request.url, hosts, home)
         if not all(map(str.isprintable, request.headers.values())):
             raise NotSent("a header holds a line break or another control character")
-        return await _carry(session, request, target, _Trip(private=private, write_by=write_by))
+        target, trip.private = road
+        return await _carry(session, request, target, trip)
     except (NotSent, Unanswered) as error:
         return error
 
@@ -353,7 +382,7 @@ async def _carry(session: aiohttp.ClientSession, request: HttpCall, target: URL,
             data=request.body or None,
             headers=request.headers,
             allow_redirects=False,
-            timeout=_timeout(request.timeout_seconds),
+            timeout=_timeout(trip.seconds),
         ) as response:
             body = await _read(response, request.max_answer_bytes)
             headers = {name.lower(): value for name, value in response.headers.items()}
@@ -443,7 +472,7 @@ def fetch(
 
 async def _follow(session: aiohttp.ClientSession, request: HttpCall, hops: int, home: str | None) -> Outcome:
     ends = time.monotonic() + request.timeout_seconds
-    outcome = await _outcome(session, request, None, None, home)
+    outcome = await _once(session, request, None, home)
     while (place := _redirect(outcome)) is not None:
         if hops == 0:
             return Barred("too many redirects")
@@ -452,7 +481,7 @@ async def _follow(session: aiohttp.ClientSession, request: HttpCall, hops: int, 
             request = _next_hop(request, place, ends - time.monotonic())
         except ValueError:
             return Barred("the redirect leads to no web address")
-        outcome = await _outcome(session, request, None, None, home)
+        outcome = await _once(session, request, None, home)
     return outcome
 
 
@@ -487,14 +516,13 @@ def _log(request: HttpCall, outcome: Outcome, started: float) -> None:
     )
 
 
-def _log_all(requests: Sequence[HttpCall], outcomes: Sequence[Outcome], started: float) -> None:
+def _log_all(kinds: "Counter[Kind]", started: float) -> None:
     """One line for each kind of outcome: a line a call would cost more than the call."""
     milliseconds = round((time.monotonic() - started) * 1000)
-    kinds = Counter(
-        (request.method, _host(request.url), _status(outcome))
-        for request, outcome in zip(requests, outcomes, strict=True)
-    )
-    for (method, host, status), calls in kinds.items():
+    by_host: Counter[Kind] = Counter()
+    for (method, url, status), calls in kinds.items():
+        by_host[method, _host(url), status] += calls
+    for (method, host, status), calls in by_host.items():
         log.info("http calls", method=method, host=host, status=status, calls=calls, milliseconds=milliseconds)
 
 

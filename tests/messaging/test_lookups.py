@@ -64,6 +64,7 @@ def test_the_carrier_is_asked_less_and_less_often(desk: Desk) -> None:
     Attempt.objects.update(started_at=timezone.now() - timedelta(hours=1), look_ups=1)
     lookups.look_up(attempt.pk)
     Attempt.objects.update(state=State.UNCONFIRMED)
+    Message.objects.update(state=State.UNCONFIRMED)
     assert lookups.due(database_now()) == []
     with time_machine.travel(timezone.now() + timedelta(seconds=5)):
         assert lookups.due(timezone.now()) == [attempt.pk]

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('messaging', '0004_health_indexes'),
+        ('messaging', '0006_retention'),
         ('portal', '0002_append_only'),
         ('trunks', '0002_trouble'),
     ]
