@@ -347,9 +347,7 @@ SISTERS = 50
 
 
 def _with_names(found: QuerySet[Conversation], membership: Membership) -> QuerySet[Conversation]:
-    named = _with_unread(found, membership).annotate(
-        assignee_name=_ASSIGNEE, team_name=_TEAM, held_since=_HELD_SINCE
-    )
+    named = _with_unread(found, membership).annotate(assignee_name=_ASSIGNEE, team_name=_TEAM, held_since=_HELD_SINCE)
     return named.select_related("did", "contact")
 
 
