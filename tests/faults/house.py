@@ -136,7 +136,7 @@ class Site:
     def logs(self) -> str:
         """The ends of all logs and how the texts stand, for a failure's message."""
         ends = [f"--- {program.name}\n{program.said()[-1500:]}" for program in self.programs]
-        ticked = f"last tick {health.silence(health.TICK, timezone.now())} ago"
+        ticked = f"last tick {health.silences(timezone.now()).get(health.TICK)} ago"
         return "\n".join([str(self.states()), str(self.counts()), ticked, *ends])
 
     # --- What belongs to the call center ---

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from messaging import health
 from messaging.models import Attempt, Lane, Message, State
-from portal import doctor
+from portal.doctor import Look, rows
 from tests.faults.browser import Browser
 from tests.faults.house import Site
 from tests.faults.processes import until
@@ -77,7 +77,7 @@ def test_doubt_is_settled_by_receipt_or_stays(portal: Site) -> None:
     assert {fault: len(portal.wire.seen[one.number]) for fault, one in heard_of.items()} == dict.fromkeys(heard_of, 1)
     assert {fault: len(portal.wire.seen[one.number]) for fault, one in unheard.items()} == dict.fromkeys(unheard, 1)
     assert portal.states() == {State.DELIVERED: len(heard_of), State.UNCONFIRMED: len(unheard)}
-    assert health.unconfirmed().count == len(unheard)
+    assert health.unconfirmed()[portal.account.pk].count == len(unheard)
     taken = len(heard_of) + len(TAKEN)
     counts = portal.counts()
     assert (counts["accepted"], counts["references"], counts["sent_twice"]) == (taken, taken, [])
@@ -147,17 +147,23 @@ def test_a_carrier_that_is_down_pauses_its_lanes_only(portal: Site, fault: Fault
     here, there = portal.threads(portal.did(), TEXTS), portal.threads(portal.did(account=elsewhere), TEXTS)
     admin = Browser(portal, portal.house.owner)
 
-    def carriers_page() -> str:
-        return html.unescape(admin.ask("GET", f"/{admin.slug}/carriers/")[1])
+    def page(path: str) -> str:
+        return html.unescape(admin.ask("GET", f"/{admin.slug}/carriers/{path}")[1])
+
+    def closed() -> list[health.Road]:
+        now = timezone.now()
+        return [road for road in health.roads(now) if road.is_closed(now)]
 
     with broken(portal, fault) if fault else nobody_listens(portal):
         portal.queue(here)
-        lane = until(lambda: next(iter(health.paused_lanes(timezone.now())), None), what=portal.logs)
+        (road,) = until(closed, what=portal.logs)
+        lane = road.lane
         assert (lane.account, lane.paused_why) == (portal.account, why)
-        said = until(lambda: list(doctor.lanes(timezone.now())), what=portal.logs)
+        said = until(lambda: list(rows.lanes(Look(timezone.now()))), what=portal.logs)
         assert {finding.subject for finding in said} == {"lane Sandbox of north"}
-        until(lambda: why in carriers_page(), what=portal.logs)
-        assert carriers_page().count("Texts are held up") == 1
+        until(lambda: why in page("health/"), what=portal.logs)
+        assert why in page("")
+        assert page("").count("Texts are held up") == 1
         portal.queue(there)
         arrived = portal.messages().filter(lane__account=elsewhere, state=State.DELIVERED)
         until(lambda: arrived.count() == TEXTS, what=portal.logs)
@@ -172,7 +178,8 @@ def test_a_carrier_that_is_down_pauses_its_lanes_only(portal: Site, fault: Fault
     lane.refresh_from_db()
     print(f"{Attempt.objects.filter(account=portal.account).count()} attempts for {TEXTS} texts")
     assert (lane.paused_until, lane.failures, lane.paused_why) == (None, 0, "")
-    assert "Texts are held up" not in carriers_page()
+    assert "Texts are held up" not in page("")
+    assert why not in page("health/")
     assert portal.states() == {State.DELIVERED: 2 * TEXTS}
     assert Message.objects.exclude(why="").count() == 0
     for account in (portal.account, elsewhere):
