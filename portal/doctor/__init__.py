@@ -18,7 +18,7 @@ def examine() -> list[Finding]:
     findings += ground.database()
     if all(finding.level != Level.PROBLEM for finding in findings if finding.subject == "database"):
         look = Look(database_now())
-        findings += [finding for check in (*rows.OF_SERVER, *rows.OF_ACCOUNTS) for finding in check(look)]
+        findings += [finding for check in rows.CHECKS for finding in check(look)]
     return findings
 
 

@@ -321,5 +321,7 @@ def pending_dids(look: Look) -> Iterator[Finding]:
 
 
 Checks = tuple[Callable[[Look], Iterable[Finding]], ...]
-OF_SERVER: Checks = (heartbeats, retention_rules, public_url)
+OF_SERVER: Checks = (heartbeats, public_url)
+FOR_THE_OPERATOR: Checks = (retention_rules,)
 OF_ACCOUNTS: Checks = (carrier_accounts, lanes, doubtful_texts, deliveries, parked, pending_dids)
+CHECKS: Checks = (*OF_SERVER, *FOR_THE_OPERATOR, *OF_ACCOUNTS)
