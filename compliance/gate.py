@@ -19,6 +19,8 @@ from trunks.carriers.events import Reason
 from trunks.models import Did, TextState
 
 DAY = timedelta(hours=24)
+HELD = "Held: what this person wrote may be an opt-out, and somebody must read it first."
+HELD_FOR = timedelta(minutes=1)  # then the gate is asked again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,7 @@ class PersonFacts:
     """What messaging knows of the person behind a number, over all DIDs of the organization.
 
     wrote_at: their newest text. solicited: the moments of solicitations to them in the last 24 hours. team_today: which
-    other team texted them today, "" when none.
+    other team texted them today, "" when none. is_doubted: they wrote what may be an opt-out and nobody has read it.
     """
 
     zone: str = ""
@@ -51,6 +53,7 @@ class PersonFacts:
     team_today: str = ""
     is_landline: bool = False
     is_reassigned: bool = False
+    is_doubted: bool = False
 
 
 NOBODY_KNOWN = PersonFacts()
@@ -58,7 +61,8 @@ NOBODY_KNOWN = PersonFacts()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """One text to be judged. `is_typed`: a person writes it to one person, and reads the answer."""
+    """One text to be judged. `is_typed`: a person writes it to one person, and reads the answer; `is_automatic`: nobody
+    writes it."""
 
     number: str
     did: DidFacts
@@ -67,6 +71,7 @@ class Facts:
     is_suppressed: bool
     is_own_number: bool
     is_typed: bool = False
+    is_automatic: bool = False
     consents: frozenset[str] = frozenset()
     person: PersonFacts = NOBODY_KNOWN
 
@@ -257,15 +262,23 @@ def _clocks(hours: Hours, now: datetime) -> str:
     return " or ".join(clocks) if len(clocks) < 3 else f"between {clocks[0]} and {clocks[-1]}"
 
 
-# The order in which people are told: what nobody can change first, what only needs time last.
+def _doubted(facts: Facts, now: datetime) -> Later | None:
+    if not (facts.is_automatic and facts.person.is_doubted):
+        return None
+    return Later(now + HELD_FOR, HELD, "Answer in the thread, or under Opt-outs, To review.")
+
+
+# The order in which people are told: what nobody can change first, what only needs time last. A wrong number is
+# suppressed too, but that somebody else has it tells more.
 CHECKS: tuple[Callable[[Facts, datetime], Verdict | None], ...] = (
+    _reassigned,
     _opted_out,
     _own_number,
     _did,
     _campaign,
-    _reassigned,
     _landline,
     _consent,
+    _doubted,
     _other_team,
     _frequency,
     _hours,
@@ -283,7 +296,14 @@ class Snapshot:
     consents: dict[str, frozenset[str]]  # category -> numbers
 
     def facts(
-        self, *, did_id: int, number: str, purpose: str, is_typed: bool = False, person: PersonFacts = NOBODY_KNOWN
+        self,
+        *,
+        did_id: int,
+        number: str,
+        purpose: str,
+        is_typed: bool = False,
+        is_automatic: bool = False,
+        person: PersonFacts = NOBODY_KNOWN,
     ) -> Facts:
         return Facts(
             number=number,
@@ -293,6 +313,7 @@ class Snapshot:
             is_suppressed=number in self.suppressed,
             is_own_number=number in self.own,
             is_typed=is_typed,
+            is_automatic=is_automatic,
             consents=frozenset(category for category, agreed in self.consents.items() if number in agreed),
             person=person,
         )

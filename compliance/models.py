@@ -76,6 +76,7 @@ class OptOut(models.Model):
 
     class Kind(models.TextChoices):
         OPTED_OUT = "opted_out", "Opted out"
+        WRONG_NUMBER = "wrong", "Wrong number"  # no revocation: whoever answers there never was the one who agreed
         OPTED_IN = "opted_in", "Opted in again"
 
     class Source(models.TextChoices):

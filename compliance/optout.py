@@ -19,17 +19,21 @@ def record_opt_out(
     organization: Organization,
     number: str,
     source: str,
+    kind: str = OptOut.Kind.OPTED_OUT,
     keyword: str = "",
     evidence: str = "",
     our_number: str = "",
     by: User | None = None,
     why: str = "",
 ) -> Suppression:
-    """From now on nobody of the organization texts `number` (E.164). Hearing it again adds to the log alone."""
+    """From now on nobody of the organization texts `number` (E.164). Hearing it again adds to the log alone.
+
+    `kind`: OPTED_OUT, or WRONG_NUMBER, which suppresses as well but is no revocation.
+    """
     line = OptOut.objects.create(
         organization=organization,
         number=number,
-        kind=OptOut.Kind.OPTED_OUT,
+        kind=kind,
         source=source,
         keyword=keyword,
         evidence=evidence,
@@ -41,7 +45,10 @@ def record_opt_out(
     suppression, _ = Suppression.objects.select_for_update().get_or_create(
         organization=organization, number=number, scope=line.scope, defaults={"opt_out": line}
     )
-    consent.withdraw(organization=organization, number=number, opt_out=line, by=by)
+    if kind == OptOut.Kind.WRONG_NUMBER:
+        consent.void(organization=organization, number=number, why="somebody else answered from this number", by=by)
+    else:
+        consent.withdraw(organization=organization, number=number, opt_out=line, by=by)
     if by is not None:
         audit.record("compliance.opt_out.recorded", organization=organization, by=by, subject=number, why=why)
     live.publish(organization.pk, "org", "opt-outs")

@@ -2,7 +2,7 @@
 
 Rules are written over roles (see `optout_lexicon`), a blank after each; "|" ends a clause, "?" a question:
 "Please stop texting me. Who is this?" reads "FILL HALT TEXT ME | WHO AM THIS ? ". In a pattern a name in angle
-brackets stands for the roles of `_NAMES`, NOT for ISNT, DONT and NEVER.
+brackets stands for the roles of `_NAMES`; NOT and BY stand for several (`_SHORT`).
 
 `WISHES` and `WRONG_PARTY` are certain enough to act on. A wish is judged in its surroundings (`standing`): "don't stop
 texting me" is none, "stop texting me after 8" is for a person to judge. `DOUBTS` catch what is stop-like otherwise.
@@ -34,11 +34,15 @@ _NAMES = {
     "x": r"[xv9] ",
 }
 
+_SHORT = {"NOT": "(?:ISNT|DONT|NEVER)", "BY": "(?:BY|IN|AT)"}
+
 
 def _compiled(pattern: str) -> "re.Pattern[str]":
     while name := re.search(r"<([a-z]+)>", pattern):
         pattern = pattern.replace(name[0], _NAMES[name[1]])
-    return re.compile(r"(?<![^ ])(?:" + re.sub(r"\bNOT\b", "(?:ISNT|DONT|NEVER)", pattern) + ")")
+    for short, roles in _SHORT.items():
+        pattern = re.sub(rf"\b{short}\b", roles, pattern)
+    return re.compile(r"(?<![^ ])(?:" + pattern + ")")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,7 @@ def _is_no_order(roles: str, start: int, before: str) -> bool:
     """Whether this "stop" or "end" is a noun, a thing's end or something the person does."""
     if _of_things.search(before) or _own_act.search(before):
         return True
-    goes_on = roles.startswith("END ", start) or re.match(r"HALT (?:[xv9]|BY|WHEN|AM|OR) ", roles[start:])
+    goes_on = roles.startswith("END ", start) or re.match(r"HALT (?:[xv9]|BY|IN|AT|WHEN|AM|OR) ", roles[start:])
     return bool(goes_on and _noun.search(before))
 
 
@@ -242,7 +246,7 @@ DOUBTS = _rules(
     ("why text", "WHY KEEP", r"(?:WHY|(?<!FILL )(?<![|?] )KEEP) (?:(?:AM|DO|YOU|I|FILL|CURSE|ME) )*(?:GETS|TAKE (?:THIS|DET|TEXT|YOU)|TEXT|SEND|CONTACT|CALL|BUG|SPAM) "),
     ("no more", "MORE AGAIN", r"<start><fill>(?:NO MORE|NO AGAIN|NOT AGAIN) (?:OF )?(?:<fill>|THIS |STUFF )<end>"),
     ("don't want this", "WANT", r"(?:NOT|NO AGAIN) (?:AGAIN |FILL )*WANT (?:TO )?(?:GETS |BE )?(?:(?:THIS|IT|DET|MORE|OF) )*(?:AGAIN |<fill><end>)"),
-    ("not interested", "INTERESTED", r"(?:NOT|NO|CANT|AGAIN) (?:\S+ ){0,2}?INTERESTED (?!BY (?:DET |THIS |MY )*[xv] |BY DET |TO )"),
+    ("not interested", "INTERESTED", r"(?:NOT|NO|CANT|AGAIN) (?:\S+ ){0,2}?INTERESTED (?!IN (?:DET |THIS |MY )*[xv] |IN DET |TO )"),
     ("enough", "ENOUGH", r"<start><fill>(?:IT )?ENOUGH (?:<fill><end>|AM ENOUGH|HAS |AGAIN |WITH |OF )"),
     ("leave alone", "LEAVE LEAVES", r"(?:LEAVE|LEAVES) (?!IT)(?:\S+ ){1,3}(?:ALONE|PEACE) |LET ME BE <end>"),
     ("plus rien", "MORE", r"^MORE IT (?:FILL )*$"),

@@ -14,7 +14,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from compliance import gate
 from compliance.models import Brand, Suppression
-from messaging import lanes, outcomes, recipients
+from messaging import doubts, lanes, outcomes, recipients
 from messaging.models import LIVE, Attempt, DailyUse, Lane, Message, Purpose, State
 from portal.clock import database_now
 from portal.rows import insert_rows
@@ -40,6 +40,7 @@ class Text(NamedTuple):
     valid_until: datetime
     network: str
     team_id: int | None
+    by_id: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +111,7 @@ def _due(lane: Lane, now: datetime, limit: int) -> list[Text]:
         "valid_until",
         "recipient_network",
         "conversation__team_id",
+        "by_id",
     )
     return [Text._make(row) for row in due.order_by("due_at", "id").values_list(*columns)[:limit]]
 
@@ -127,6 +129,7 @@ def _judged(lane: Lane, texts: list[Text], now: datetime) -> list[Text]:
             did_id=text.did_id,
             number=text.to_number,
             purpose=text.purpose,
+            is_automatic=doubts.is_automatic(text.purpose, text.by_id),
             person=known.person(text.to_number, team_id=text.team_id),
         )
         verdict = gate.may_send(facts, now)

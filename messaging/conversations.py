@@ -1,6 +1,8 @@
 """What people do with a conversation: start, read, take, hand over, close, reopen, name."""
 
 from django.db import connection, transaction
+from django.db.models import F
+from django.utils import timezone
 
 from messaging import news
 from messaging.models import Contact, Conversation, ReadMark, ThreadNote
@@ -177,6 +179,17 @@ def close(*, conversation: Conversation, by: Membership) -> bool:
     conversation.save(update_fields=["state", "waiting_since", "heard_answered"])
     _tell(conversation, "closed", f"{by} closed this", by=by)
     return True
+
+
+def close_wrong_number(conversation: Conversation) -> None:
+    """Somebody else answered: there is nobody to write to. The contact says so too."""
+    Contact.objects.filter(pk=conversation.contact_id).update(reassigned_at=timezone.now())
+    Conversation.objects.filter(pk=conversation.pk).update(
+        state=Conversation.State.CLOSED, waiting_since=None, heard_answered=F("heard")
+    )
+    text = "Closed: somebody else has this number. It opens again when they write."
+    ThreadNote.objects.create(conversation=conversation, kind="wrong", text=text)
+    news.changed([conversation.pk])
 
 
 @transaction.atomic

@@ -1,7 +1,8 @@
 """A customer's text: wishes heard before the answer, then the thread, the pictures, the one required reply."""
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef, Value
@@ -11,7 +12,7 @@ from django.utils import timezone
 from compliance import optout
 from compliance.models import CampaignDid, OptOut
 from compliance.optout_words import Kind, Verdict, classify
-from messaging import conversations, doorbell, media, news, outbound
+from messaging import conversations, doorbell, doubts, media, news, outbound
 from messaging.models import WAITING, Contact, Conversation, Direction, Message, ParkedText, Purpose, State, ThreadNote
 from portal import phone
 from trunks import carriers
@@ -19,7 +20,19 @@ from trunks.carriers.events import Event, InboundMessage, MediaLink, OptOutNotic
 from trunks.models import CarrierAccount, Did
 
 PREVIEW = outbound.PREVIEW
+# 47 CFR 64.1200(a)(12): within five minutes a confirmation is covered by the consent that ends; later it is not.
+FRESH = timedelta(seconds=outbound.COMPLIANCE_VALID_SECONDS)
 ANSWERED = (Kind.STOP, Kind.START, Kind.HELP)
+WISH_WORDS = {
+    OptOut.Kind.OPTED_OUT: "opted out of texts",
+    OptOut.Kind.WRONG_NUMBER: "said that this is a wrong number",
+    OptOut.Kind.OPTED_IN: "agreed to texts again",
+}
+HEARD: dict[Kind, Callable[..., object]] = {
+    Kind.STOP: optout.record_opt_out,
+    Kind.WRONG_NUMBER: partial(optout.record_opt_out, kind=OptOut.Kind.WRONG_NUMBER),
+    Kind.START: optout.lift,
+}
 
 
 # --- Before the carrier is answered ---
@@ -27,7 +40,7 @@ ANSWERED = (Kind.STOP, Kind.START, Kind.HELP)
 
 def wishes(events: Iterable[Event]) -> list[Event]:
     """Those that may change whether a person is texted."""
-    acts = (Kind.STOP, Kind.START)
+    acts = (Kind.STOP, Kind.WRONG_NUMBER, Kind.START)
     return [
         event
         for event in events
@@ -46,7 +59,7 @@ def hear_wishes(account: CarrierAccount, events: Iterable[Event]) -> None:
 
 def _hear_text(account: CarrierAccount, event: InboundMessage) -> None:
     verdict = classify(event.body)
-    act = {Kind.STOP: optout.record_opt_out, Kind.START: optout.lift}.get(verdict.kind)
+    act = HEARD.get(verdict.kind)
     if act is not None:
         act(
             organization=account.organization,
@@ -94,9 +107,11 @@ def cancel_waiting(organization_id: int, number: str) -> None:
 
 def note_wish(organization_id: int, number: str, opt_out: OptOut) -> None:
     """Every thread with this person says what was heard and where."""
-    heard = "opted out of texts" if opt_out.kind == OptOut.Kind.OPTED_OUT else "agreed to texts again"
+    heard = WISH_WORDS[OptOut.Kind(opt_out.kind)]
     how = f" by texting {opt_out.keyword}" if opt_out.keyword and opt_out.source == OptOut.Source.TEXT else ""
     where = f" to {phone.pretty(opt_out.our_number)}" if opt_out.our_number else ""
+    if opt_out.kind == OptOut.Kind.OPTED_IN:
+        Contact.objects.filter(organization=organization_id, number=number).update(reassigned_at=None)
     threads = list(
         Conversation.objects.filter(organization=organization_id, number=number).values_list("pk", flat=True)
     )
@@ -134,6 +149,7 @@ def receive_quietly(account: CarrierAccount, event: InboundMessage) -> Message |
     if conversation.team_id != did.team_id:
         conversations.move_to_did_team(conversation)
     _show(conversation, message)
+    _weigh(conversation, message)
     rows = media.expect(message.pk, account.organization_id, event.media)
     for row in rows:
         doorbell.ring_on_commit("messaging.fetch_media", attachment_id=row.pk)
@@ -182,6 +198,17 @@ def _show(conversation: Conversation, message: Message) -> None:
         waiting_since=Coalesce("waiting_since", Value(message.created_at)),
         state=Conversation.State.OPEN,
     )
+
+
+def _weigh(conversation: Conversation, message: Message) -> None:
+    """What the text says besides: a wrong number is closed, doubt is for a person to read."""
+    verdict = classify(message.body)
+    if verdict.kind == Kind.DOUBT:
+        doubts.hear(message, verdict)
+    elif verdict.kind == Kind.START:
+        doubts.settle_by_wish(message.organization_id, message.number, opted_out=False)
+    elif verdict.kind == Kind.WRONG_NUMBER:
+        conversations.close_wrong_number(conversation)
 
 
 def park(account: CarrierAccount, event: InboundMessage) -> None:
@@ -238,6 +265,9 @@ def _reply_if_required(account: CarrierAccount, conversation: Conversation, even
         return
     if not _first_of_its_kind(conversation, verdict, event.at):
         return
+    if event.at is not None and timezone.now() - event.at > FRESH:
+        _note_no_confirmation(conversation, "the carrier told us of this text more than five minutes late.")
+        return
     try:
         outbound.queue_message(
             conversation=conversation,
@@ -247,11 +277,12 @@ def _reply_if_required(account: CarrierAccount, conversation: Conversation, even
             purpose=Purpose.COMPLIANCE,
         )
     except outbound.MessageRefused as refused:
-        ThreadNote.objects.create(
-            conversation=conversation,
-            kind="no_confirmation",
-            text=f"No confirmation was sent: {refused.sentence}"[:300],
-        )
+        _note_no_confirmation(conversation, refused.sentence)
+
+
+def _note_no_confirmation(conversation: Conversation, why: str) -> None:
+    text = f"No confirmation was sent: {why}"[:300]
+    ThreadNote.objects.create(conversation=conversation, kind="no_confirmation", text=text)
 
 
 def _first_of_its_kind(conversation: Conversation, verdict: Verdict, at: datetime | None) -> bool:

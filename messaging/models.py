@@ -458,6 +458,42 @@ class ThreadNote(models.Model):
         return self.kind
 
 
+class OptOutDoubt(models.Model):
+    """A customer's text that may be a wish to get no more: a person says whether it is, before `due_on`."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", "To review"
+        YES = "yes", "An opt-out"
+        NO = "no", "No opt-out"
+        MOOT = "moot", "Opted out meanwhile"
+
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="+")
+    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="doubts")
+    message = models.OneToOneField(Message, models.CASCADE, related_name="doubt")
+    number = models.CharField(max_length=16, validators=[E164], help_text="The customer, as on the conversation.")
+    rule = models.CharField(max_length=40, blank=True, help_text="Which rule was in doubt.")
+    words = models.CharField(max_length=160, help_text="The words that are in doubt.")
+    due_on = models.DateField(help_text="The last day on which an opt-out may be honored.")
+    state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING)
+    decided_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state="pending", decided_at=None) | ~Q(state="pending") & Q(decided_at__isnull=False),
+                name="doubt_decided_has_its_time",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["organization", "number"], condition=Q(state="pending"), name="doubts_by_number"),
+            models.Index(fields=["conversation", "id"], condition=Q(state="pending"), name="doubts_by_thread"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.state}"
+
+
 class Heartbeat(models.Model):
     """When a recurring task last ran: the proof that beat, broker and a worker are there."""
 

@@ -25,7 +25,7 @@ from django.db.models.functions import Coalesce, Greatest, NullIf
 from django.utils import timezone
 
 from compliance import holds
-from messaging.models import Conversation, Direction
+from messaging.models import Conversation, Direction, OptOutDoubt
 from messaging.models import State as MessageState
 from portal import phone
 from portal.access import Can, may, sees_every_thread, team_ids, visible_threads
@@ -325,7 +325,8 @@ def find_thread(membership: Membership, conversation_id: int) -> Conversation:
     """The thread with organization, did and contact. Raises DoesNotExist when out of sight.
 
     It carries `.unread`, `.assignee_name` and `.team_name` (None without), and `.sisters`: the same person's threads
-    with other DIDs, the newest ten that this member sees; and `.held_since`, when a legal hold on it began, or None.
+    with other DIDs, the newest ten that this member sees; `.held_since`, when a legal hold on it began, or None; and
+    `.doubt_words`: the newest words of this person, in any thread, that may be an opt-out and that nobody has read.
     """
     number = Conversation.objects.filter(pk=conversation_id).values("number")
     same = _visible(membership).filter(organization_id=membership.organization_id, number=Subquery(number))
@@ -347,10 +348,19 @@ SISTERS = 50
 
 
 def _with_names(found: QuerySet[Conversation], membership: Membership) -> QuerySet[Conversation]:
-    named = _with_unread(found, membership).annotate(assignee_name=_ASSIGNEE, team_name=_TEAM, held_since=_HELD_SINCE)
+    named = _with_unread(found, membership).annotate(
+        assignee_name=_ASSIGNEE, team_name=_TEAM, held_since=_HELD_SINCE, doubt_words=_DOUBT
+    )
     return named.select_related("did", "contact")
 
 
+_DOUBT = Subquery(
+    OptOutDoubt.objects.filter(
+        organization=OuterRef("organization"), number=OuterRef("number"), state=OptOutDoubt.State.PENDING
+    )
+    .order_by("-pk")
+    .values("words")[:1]
+)
 _TEAM = Subquery(Team.objects.filter(pk=OuterRef("team_id")).values("name")[:1])
 
 

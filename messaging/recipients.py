@@ -5,10 +5,11 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from django.db.models import Max
+from django.db.models import Exists, Max, OuterRef
 
 from compliance.gate import DAY, PersonFacts
 from compliance.purposes import SOLICITATIONS, Purpose
+from messaging import doubts
 from messaging.models import Contact, Conversation, Direction, Message, State
 
 # A text that has left us, or is about to: what a person has had, or cannot be kept from having.
@@ -77,10 +78,17 @@ def _contacts(organization_id: int, numbers: list[str], *, hold: bool) -> dict[s
     if hold:
         # One order for everybody. Whoever waits here reads what the one before has claimed.
         rows = rows.select_for_update(of=("self",)).order_by("pk")
-    columns = rows.values_list("number", "time_zone", "state", "is_landline", "reassigned_at")
+    rows = rows.annotate(is_doubted=Exists(doubts.pending(organization_id).filter(number=OuterRef("number"))))
+    columns = rows.values_list("number", "time_zone", "state", "is_landline", "reassigned_at", "is_doubted")
     return {
-        number: PersonFacts(zone=zone, state=state, is_landline=is_landline, is_reassigned=reassigned_at is not None)
-        for number, zone, state, is_landline, reassigned_at in columns
+        number: PersonFacts(
+            zone=zone,
+            state=state,
+            is_landline=is_landline,
+            is_reassigned=reassigned_at is not None,
+            is_doubted=is_doubted,
+        )
+        for number, zone, state, is_landline, reassigned_at, is_doubted in columns
     }
 
 

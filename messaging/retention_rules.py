@@ -25,6 +25,7 @@ from messaging.models import (
     Delivery,
     DiscardedFile,
     Message,
+    OptOutDoubt,
     ParkedText,
     Receipt,
     ThreadNote,
@@ -258,6 +259,7 @@ def _clear_texts(organization_id: int, ids: Sequence[int]) -> int:
     pictures = Attachment.objects.filter(message__among=held)
     _discard(organization_id, pictures)
     pictures.update(source_url="")
+    OptOutDoubt.objects.filter(message__among=held).update(words="")
     words = _deleted("This text was", organization_id)
     Conversation.objects.filter(last_message__among=held).update(last_preview=words)
     return len(held)

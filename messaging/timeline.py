@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, TypeAlias
 
 from django.db.models import CharField, DateTimeField, IntegerField, OuterRef, QuerySet, Value
@@ -31,6 +31,17 @@ class Text:
     at: datetime
     by: str | None
     redacted_at: datetime | None
+    doubt_pk: int | None
+    doubt_state: str | None
+    doubt_due_on: date | None
+    doubt_by: str | None
+
+    @property
+    def doubt(self) -> "Doubt | None":
+        """Whether this text of the customer's may be an opt-out, and what a person said to that."""
+        if self.doubt_pk is None or self.doubt_due_on is None:
+            return None
+        return Doubt(self.doubt_pk, self.doubt_state or "", self.doubt_by, self.doubt_due_on)
 
     @property
     def is_ours(self) -> bool:
@@ -40,6 +51,16 @@ class Text:
     def speaker(self) -> str:
         """Who says it, for those who listen to the page."""
         return (self.by or "Sent automatically") if self.is_ours else "Customer"
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A text may be an opt-out. `by`: who said whether it is; None when nobody did."""
+
+    pk: int
+    state: str
+    by: str | None
+    due_on: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +118,8 @@ class Entry:
             return ""
         pictures = "".join(f"{picture.state[0]}{picture.tries}" for picture in self.pictures)
         gone = "-gone" if self.message.redacted_at else ""
-        return f"{self.message.state}-{len(self.attempts)}-{pictures}-{int(self.opens_day)}{gone}"
+        doubt = self.message.doubt_state or ""
+        return f"{self.message.state}-{len(self.attempts)}-{pictures}-{int(self.opens_day)}{gone}{doubt}"
 
     @property
     def look(self) -> Look | None:
@@ -134,8 +156,10 @@ class Thread:
 
 _TEXT_FIELDS = (
     *("pk", "direction", "body", "state", "purpose", "why", "has_media", "created_at", "writer", "redacted_at"),
+    *("doubt__pk", "doubt__state", "doubt__due_on", "decider"),
 )
 _WRITER = name_of_user(pk=OuterRef("by_id"))
+_DECIDER = name_of_user(pk=OuterRef("doubt__decided_by_id"))
 
 
 def thread_page(conversation: Conversation, before: int | None = None) -> Thread:
@@ -145,7 +169,7 @@ def thread_page(conversation: Conversation, before: int | None = None) -> Thread
     if before is not None:
         upper = messages.filter(pk=before).values_list("created_at", flat=True).first()
         messages = messages.filter(pk__lt=before)
-    rows = messages.annotate(writer=_WRITER).order_by("-id").values_list(*_TEXT_FIELDS)
+    rows = messages.annotate(writer=_WRITER, decider=_DECIDER).order_by("-id").values_list(*_TEXT_FIELDS)
     newest = [Text(*values) for values in rows[: PAGE + 1]]
     has_more = len(newest) > PAGE
     newest = newest[:PAGE]

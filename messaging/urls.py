@@ -4,7 +4,7 @@ from django.urls import path
 
 from messaging import webhooks
 from messaging.media import link_view
-from messaging.views import compose, deliveries, inbox, media, thread, unknown
+from messaging.views import compose, deliveries, inbox, media, reviews, thread, unknown
 from portal import metrics
 
 urlpatterns = [
@@ -19,6 +19,8 @@ urlpatterns = [
         deliveries.replay,
         name="delivery-replay",
     ),
+    path("<slug:slug>/opt-outs/review/", reviews.queue, name="opt-out-reviews"),
+    path("<slug:slug>/opt-outs/review/<int:doubt_id>/", reviews.answer, name="opt-out-answer"),
     path("<slug:slug>/inbox/", inbox.inbox, name="inbox"),
     path("<slug:slug>/inbox/new/", compose.new_conversation, name="new-conversation"),
     path("<slug:slug>/inbox/attachments/<int:attachment_id>/", media.attachment, name="attachment"),
@@ -29,6 +31,7 @@ urlpatterns = [
     path("<slug:slug>/inbox/<int:conversation_id>/close/", thread.close, name="thread-close"),
     path("<slug:slug>/inbox/<int:conversation_id>/reopen/", thread.reopen, name="thread-reopen"),
     path("<slug:slug>/inbox/<int:conversation_id>/name/", thread.name, name="thread-name"),
+    path("<slug:slug>/inbox/<int:conversation_id>/opt-out/", thread.opt_out, name="thread-opt-out"),
     path(
         "<slug:slug>/inbox/<int:conversation_id>/messages/<int:message_id>/cancel/",
         thread.cancel,

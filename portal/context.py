@@ -19,13 +19,14 @@ class Area:
     icon: str
     url_name: str
     permission: Can
+    counts: str = ""  # address that answers HTMX's #area-count with how many wait there
 
 
 AREAS = (
     Area("Inbox", "inbox", "inbox", Can.READ_THREADS),
     Area("DIDs", "phone", "dids", Can.SEE_DIDS),
     Area("Carriers", "radio-tower", "carriers", Can.MANAGE_CARRIERS),
-    Area("Opt-outs", "octagon-x", "opt-outs", Can.MANAGE_OPT_OUTS),
+    Area("Opt-outs", "octagon-x", "opt-outs", Can.MANAGE_OPT_OUTS, counts="opt-out-reviews"),
     Area("Holds", "lock-keyhole", "holds", Can.MANAGE_HOLDS),
     Area("Retention", "archive", "retention", Can.MANAGE_RETENTION),
     Area("People", "users", "people", Can.MANAGE_PEOPLE),
@@ -68,6 +69,7 @@ def _nav(request: HttpRequest, membership: Membership) -> list[dict[str, Any]]:
             "icon": area.icon,
             "url": (url := reverse(area.url_name, args=[slug])),
             "active": request.path.startswith(url),
+            "counts": reverse(area.counts, args=[slug]) if area.counts else "",
         }
         for area in areas(membership)
     ]

@@ -33,3 +33,7 @@ class LiftForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="A fresh opt-in is needed: what they said or signed, when, and where it is kept.",
     )
+
+
+class ImportForm(forms.Form):
+    file = forms.FileField(label="List", widget=forms.FileInput(attrs={"accept": ".csv,.txt,text/csv,text/plain"}))

@@ -146,3 +146,9 @@ class NewConversationForm(ComposerForm):
 
 class NameForm(forms.Form):
     name = forms.CharField(label="Name", required=False, max_length=100, strip=True)
+
+
+class SaidForm(forms.Form):
+    """How a person said that they want no more texts."""
+
+    why = forms.CharField(max_length=300)

@@ -9,9 +9,11 @@ from django.utils.formats import date_format
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from messaging import doubts
 from messaging.models import Conversation
 from messaging.queries import Look
 from portal import phone
+from portal.models import Membership
 from portal.templatetags import ui
 
 register = template.Library()
@@ -54,3 +56,12 @@ def day_name(at: datetime) -> str:
 def who(conversation: Conversation) -> str:
     """The customer's name, or the number as people write it."""
     return conversation.contact.name or phone.pretty(conversation.number)
+
+
+register.filter("due_look", doubts.look)
+
+
+@register.simple_tag
+def reviews_waiting(membership: Membership) -> int:
+    """How many threads hold a text that may be an opt-out and that nobody has read."""
+    return doubts.count(membership)

@@ -13,9 +13,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import reswap, retarget, trigger_client_event
 
-from messaging import conversations, outbound, queries, timeline
+from compliance.models import OptOut
+from compliance.optout import record_opt_out
+from messaging import conversations, doubts, outbound, queries, timeline
 from messaging.conversations import ConversationRefused
-from messaging.forms.composer import NameForm, ReplyForm
+from messaging.forms.composer import NameForm, ReplyForm, SaidForm
 from messaging.models import Conversation, Message, Purpose
 from messaging.outbound import MessageRefused
 from messaging.views import lists
@@ -101,6 +103,7 @@ def _entries_context(request: MemberRequest, conversation: Conversation) -> dict
         "timeline": timeline.thread_page(conversation, int(before) if is_earlier else None),
         "is_earlier": is_earlier,
         "can_text": may(request.membership, Can.TEXT),
+        "may_answer": doubts.may_answer(request.membership),
     }
 
 
@@ -116,9 +119,10 @@ def _about_context(membership: Membership, conversation: Conversation) -> dict[s
 
 def _composer_context(membership: Membership, conversation: Conversation, form: ReplyForm | None) -> dict[str, Any]:
     verdict = outbound.judge(conversation, Purpose.REPLY)
+    drawn = may(membership, Can.TEXT), verdict, conversation.did.mms, getattr(conversation, "doubt_words", None)
     return {
         "verdict": verdict,
-        "composer_version": _version(may(membership, Can.TEXT), verdict, conversation.did.mms),
+        "composer_version": _version(*drawn),
         "form": form or ReplyForm(conversation=conversation),
     }
 
@@ -256,6 +260,27 @@ def name(request: MemberRequest, conversation_id: int) -> HttpResponseBase:
         conversation_id,
         lambda found: conversations.name_contact(conversation=found, name=words, by=request.membership),
     )
+
+
+@require_POST
+@needs(Can.TEXT)
+def opt_out(request: MemberRequest, conversation_id: int) -> HttpResponseBase:
+    """The person said it in another way, on the telephone say: `why` tells how."""
+    form = SaidForm(request.POST)
+
+    def act(found: Conversation) -> None:
+        if not form.is_valid():
+            raise ConversationRefused("Write down how they said it.")
+        record_opt_out(
+            organization=request.organization,
+            number=found.number,
+            source=OptOut.Source.STAFF,
+            our_number=found.did.number,
+            by=request.user,
+            why=form.cleaned_data["why"],
+        )
+
+    return _move(request, conversation_id, act)
 
 
 @require_POST

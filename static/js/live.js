@@ -93,7 +93,7 @@ function open() {
 
 // EventSource calls only the listeners of names it was given. The page may ask for more (data-live-kinds on body).
 function kinds() {
-  return ["thread", "inbox", "dids", "carriers", "campaigns", "opt-outs", "people", "health",
+  return ["thread", "inbox", "dids", "carriers", "campaigns", "opt-outs", "reviews", "people", "health",
     ...(document.body.dataset.liveKinds || "").split(" ").filter(Boolean)];
 }
 

@@ -39,6 +39,8 @@ OPENING = (
     ("+13055550114", "Palm Court Hotel", "Our front desk has the keys."),
     ("+17705550115", "", "Running 10 minutes late, sorry."),
     ("+12155550116", "Third Street Books", "Could you text me the order number?"),
+    ("+13035550117", "", "Not interested at the moment, thank you."),
+    ("+16025550118", "", "I need to cancel"),
 )
 HOUSE = "Here is the roof from the street. The dark patch is where it leaks."
 
@@ -189,6 +191,7 @@ def plan(screens: Screens, dialer: Page, agent: Page) -> list[tuple[str, Page, s
             "inbox": "Lakeview Tailors",
             "failed": "(201) 555-0001",
             "blocked": "(201) 555-0003",
+            "doubt": "(303) 555-0117",
         }.items()
     }
     compliance, owner, supervisor = (screens.of(who) for who in ("compliance", "owner", "supervisor"))
@@ -207,6 +210,9 @@ def plan(screens: Screens, dialer: Page, agent: Page) -> list[tuple[str, Page, s
         ("compliance", compliance, ids["inbox"], "compliance"),
         ("supervisor", supervisor, ids["inbox"], "supervisor-thread"),
         ("compliance", compliance, "/demo/opt-outs/", "opt-outs"),
+        ("supervisor", supervisor, "/demo/opt-outs/review/", "review"),
+        ("agent1", agent, ids["doubt"], "doubt"),
+        ("compliance", compliance, "/demo/opt-outs/import/", "opt-outs-import"),
         ("compliance", compliance, link(compliance, "opt-outs/", "tbody a"), "opt-out"),
         ("dialer", dialer, "/demo/dids/?q=404555016", "dids"),
         ("dialer", dialer, link(dialer, "dids/?q=4045550110", "#did-rows .name a"), "did"),

@@ -138,13 +138,14 @@ def test_a_person_texted_by_another_team_today_waits_until_tomorrow() -> None:
 def test_every_check_is_explained_by_name() -> None:
     said = dict(gate.judgements(facts(is_suppressed=True), NIGHT))
     assert list(said) == [
+        "reassigned",
         "opted_out",
         "own_number",
         "did",
         "campaign",
-        "reassigned",
         "landline",
         "consent",
+        "doubted",
         "other_team",
         "frequency",
         "hours",
@@ -152,3 +153,10 @@ def test_every_check_is_explained_by_name() -> None:
     assert isinstance(said["opted_out"], Refused)
     assert isinstance(said["hours"], Later)
     assert said["did"].allowed
+
+
+def test_only_automatic_texts_wait_for_a_doubt_to_be_read() -> None:
+    doubted = PersonFacts(is_doubted=True)
+    held = gate.may_send(facts(person=doubted, is_automatic=True, purpose=Purpose.INFORMATIONAL), NOON)
+    assert held == Later(NOON + gate.HELD_FOR, gate.HELD, "Answer in the thread, or under Opt-outs, To review.")
+    assert gate.may_send(facts(person=doubted, purpose=Purpose.REPLY), NOON).allowed

@@ -49,7 +49,7 @@ def test_who_says_both_has_asked_to_stop():
     "text",
     [
         "I need to cancel", "please don't text me after 8", "don't text me, call me", "stop texting my wife",
-        "not interested", "who is this?", "why are you texting me", "how do I get off this list",
+        "not interested at the moment", "who is this?", "why are you texting me", "how do I get off this list",
         "I will report you to the FCC", "this is harassment", "f off", "I never signed up", "this is not Maria",
         "I gave you the wrong number earlier", "my husband passed away", "enough already", "spam", "🖕",
         "how do i stop these texts", "I'm blocking you", "no me interesa gracias", "stop sending the red ones",

@@ -12,7 +12,17 @@ from django.db import models
 from django.utils import timezone
 
 from compliance.models import LegalHold, OptOut, Suppression
-from messaging.models import Attachment, Contact, Conversation, Delivery, Direction, Message, Purpose, State
+from messaging.models import (
+    Attachment,
+    Contact,
+    Conversation,
+    Delivery,
+    Direction,
+    Message,
+    OptOutDoubt,
+    Purpose,
+    State,
+)
 from portal.models import AuditEvent, Invitation, Membership, Role, Team, User
 from tests.guards.test_access import BELOW, VALUES, address_of
 from tests.people import House, sign_in
@@ -23,7 +33,7 @@ UUID = uuid.UUID("7d444840-9dc0-11d1-b245-5ffdce74fad2")
 WITH_IDS = [route for route, _ in BELOW if "<int:" in route or "<uuid:" in route]
 KINDS: tuple[type[models.Model], ...] = (
     AuditEvent, Invitation, Membership, Team, CarrierAccount, Trunk, Did, OptOut, Suppression, LegalHold, Contact,
-    Conversation, Message, Attachment, Delivery,
+    Conversation, Message, Attachment, Delivery, OptOutDoubt,
 )  # fmt: skip
 # An upload is a file of the person who brought it, not a row; its own tests hold it to its owner.
 NOT_ROWS = {route for route in WITH_IDS if "upload_id" in route}
@@ -63,6 +73,17 @@ def foreign(other_house: House, monkeypatch: pytest.MonkeyPatch) -> House:
         key="0",
         due_at=timezone.now(),
         valid_until=timezone.now(),
+    )
+    heard = Message.objects.create(
+        organization=other_house.organization,
+        conversation=thread,
+        number=number,
+        direction=Direction.IN,
+        body="not interested",
+        state=State.RECEIVED,
+    )
+    OptOutDoubt.objects.create(
+        **where, conversation=thread, message=heard, number=number, words="NOT INTERESTED", due_on=timezone.now()
     )
     Attachment.objects.create(
         **where, message=message, position=0, state=Attachment.State.STORED, file=ContentFile(b"GIF89a", "a.gif")

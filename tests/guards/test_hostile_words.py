@@ -19,6 +19,7 @@ def requests(word: str, did: int, thread: int, team: int, account: str) -> list[
         ("get", f"/north/carriers/{account}/webhooks/", {"before": word, "show": word}),
         ("post", f"/north/carriers/{account}/webhooks/again/", {"show": word}),
         ("get", "/north/opt-outs/", {"q": word, "page": word}),
+        ("get", "/north/opt-outs/review/", {"page": word}),
         ("post", "/north/dids/act/", {"act": "assign", "pick": word, "assign_to": word}),
         ("post", "/north/dids/act/", {"act": "assign", "pick": did, "assign_to": word}),
         ("post", "/north/dids/act/", {"act": "assign", "pick": did, "assign_to": f"{team}:{word}"}),

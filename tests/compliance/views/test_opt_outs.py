@@ -101,7 +101,7 @@ def test_the_list_costs_the_same_for_many(house: House, django_assert_max_num_qu
             organization=house.organization, number=f"+1212555{number:04}", source="staff", by=house.owner.user, why="x"
         )
     browser = sign_in(house.supervisor)
-    with django_assert_max_num_queries(7):  # type: ignore[operator]
+    with django_assert_max_num_queries(9):  # type: ignore[operator]
         shown = page(browser)
     assert "1–50 of 60" in shown
     part = browser.get("/north/opt-outs/?page=2", headers={"HX-Request": "true", "HX-Target": "opt-outs-list"})
