@@ -61,8 +61,7 @@ NOBODY_KNOWN = PersonFacts()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """One text to be judged. `is_typed`: a person writes it to one person, and reads the answer; `is_automatic`: nobody
-    writes it."""
+    """One text to be judged. `is_automatic`: nobody writes it."""
 
     number: str
     did: DidFacts
@@ -70,7 +69,6 @@ class Facts:
     policy: Policy
     is_suppressed: bool
     is_own_number: bool
-    is_typed: bool = False
     is_automatic: bool = False
     consents: frozenset[str] = frozenset()
     person: PersonFacts = NOBODY_KNOWN
@@ -301,7 +299,6 @@ class Snapshot:
         did_id: int,
         number: str,
         purpose: str,
-        is_typed: bool = False,
         is_automatic: bool = False,
         person: PersonFacts = NOBODY_KNOWN,
     ) -> Facts:
@@ -312,7 +309,6 @@ class Snapshot:
             policy=self.policy,
             is_suppressed=number in self.suppressed,
             is_own_number=number in self.own,
-            is_typed=is_typed,
             is_automatic=is_automatic,
             consents=frozenset(category for category, agreed in self.consents.items() if number in agreed),
             person=person,

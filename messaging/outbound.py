@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from compliance import gate
+from compliance import content, gate
 from compliance.quiet_hours import MARGIN
 from messaging import doorbell, lanes, media, news, recipients, segments
 from messaging.models import (
@@ -125,6 +125,8 @@ def _check(
     if by is not None:
         _check_person(conversation, by)
     _check_limits(conversation, body, pictures)
+    if facts.purpose != Purpose.COMPLIANCE:
+        _check_content(conversation, body, facts.purpose)
     return window(conversation.organization, facts, max(not_before or timezone.now(), timezone.now()))
 
 
@@ -171,6 +173,20 @@ def _check_limits(conversation: Conversation, body: str, pictures: Sequence[Pict
             f"The pictures are larger than the {limits.media_bytes // 1_000} kB the carrier takes.",
             "Send fewer at once.",
         )
+
+
+def _check_content(conversation: Conversation, body: str, purpose: str) -> None:
+    """What a carrier would filter is told to the writer instead, with the phrase."""
+    context = content.Context(
+        names=(conversation.organization.name,),
+        is_first=conversation.last_message_id is None,
+        is_promotional=purpose == Purpose.PROMOTIONAL,
+    )
+    blocked = next((each for each in content.screen(body, context) if each.level == content.Level.BLOCK), None)
+    if blocked is None:
+        return
+    where = f"“{blocked.phrase[:60]}”: " if blocked.phrase.strip() else ""
+    raise MessageRefused(f"{where}{blocked.sentence}")
 
 
 def valid_seconds(organization: Organization, purpose: str) -> int:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import reswap, retarget, trigger_client_event
 
+from compliance import gate
 from compliance.models import OptOut
 from compliance.optout import record_opt_out
 from messaging import conversations, doubts, outbound, queries, timeline
@@ -119,7 +120,9 @@ def _about_context(membership: Membership, conversation: Conversation) -> dict[s
 
 def _composer_context(membership: Membership, conversation: Conversation, form: ReplyForm | None) -> dict[str, Any]:
     verdict = outbound.judge(conversation, Purpose.REPLY)
-    drawn = may(membership, Can.TEXT), verdict, conversation.did.mms, getattr(conversation, "doubt_words", None)
+    # The clock in the sentence of a text that waits is no reason to draw the composer anew under somebody's hands.
+    barred = verdict.at if isinstance(verdict, gate.Later) else verdict
+    drawn = may(membership, Can.TEXT), barred, conversation.did.mms, getattr(conversation, "doubt_words", None)
     return {
         "verdict": verdict,
         "composer_version": _version(*drawn),

@@ -8,7 +8,7 @@ from django.utils import timezone
 from compliance import gate
 from compliance.models import TextingPolicy
 from compliance.purposes import Purpose
-from messaging import claims, inbound, recipients
+from messaging import claims, inbound, outbound, recipients
 from messaging.models import Contact, Conversation, Lane, Message, State
 from tests.messaging.desk import Desk
 from trunks.models import Did, TextState
@@ -49,7 +49,7 @@ def claim_all() -> list[int]:
     taken: list[int] = []
     for lane in Lane.objects.all():
         Lane.objects.update(next_slot_at=timezone.now() - timedelta(seconds=1))
-        taken += [text.id for text in claims.claim(lane.pk, limit=200).texts]
+        taken += [text.id for text, _ in claims.claim(lane.pk, limit=200).texts]
     return taken
 
 
@@ -148,3 +148,17 @@ def test_a_follow_up_is_worth_sending_until_the_days_window_closes(
     time_machine.move_to(noon, tick=False)
     message = desk.queue(desk.thread(), purpose=Purpose.FOLLOW_UP)
     assert (message.due_at, message.valid_until) == (noon, datetime(2026, 12, 2, 1, 59, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ("Pay here: bit.ly/3abc", "“bit.ly/3abc”: Carriers filter public link shorteners."),
+        ("Your card 4111 1111 1111 1111 was charged", "“4111 1111 1111 1111”: This looks like a payment card number."),
+    ],
+)
+def test_what_a_carrier_would_filter_is_told_to_the_writer_and_not_sent(desk: Desk, body: str, sentence: str) -> None:
+    with pytest.raises(outbound.MessageRefused) as caught:
+        desk.queue(desk.thread(), body)
+    assert caught.value.sentence.startswith(sentence)
+    assert Message.objects.count() == 0

@@ -1,5 +1,6 @@
 """One conversation: its page, its parts, and what is done to it."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from uuid import uuid4
@@ -11,7 +12,7 @@ from django.test import Client
 from PIL import Image
 
 from compliance import optout
-from compliance.models import OptOut
+from compliance.models import OptOut, TextingPolicy
 from messaging.models import Attachment, Attempt, Conversation, Message, ReadMark, ThreadNote
 from portal.models import AuditEvent, Organization
 from tests.messaging.threads import NOON, hear, make_account, make_did, make_thread, say
@@ -456,3 +457,21 @@ def test_a_message_of_another_thread_is_not_found(
     state = message.state
     message.refresh_from_db()
     assert message.state == state
+
+
+def test_at_night_the_composer_says_when_a_text_leaves(client: Client, house: House, thread: Conversation) -> None:
+    """The clock in that sentence redraws nothing under somebody's hands."""
+    TextingPolicy.objects.update(any_time=False)
+    Conversation.objects.update(last_heard_at=None)
+    night, shown = datetime(2026, 12, 2, 6, 40, tzinfo=UTC), []
+    for minutes in (0, 1):
+        with time_machine.travel(night + timedelta(minutes=minutes), tick=False):
+            shown.append(page(client, thread))
+    assert "It is 01:40 where this person is" in shown[0]
+    assert "It is 01:41 where this person is" in shown[1]
+    versions = [re.search(r'name="shown_composer" value="(\w+)"', text) for text in shown]
+    assert versions[0]
+    assert versions[1]
+    assert versions[0][1] == versions[1][1]
+    assert "What you send now leaves" in shown[0]
+    assert 'name="body"' in shown[0]
