@@ -23,7 +23,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from messaging import health, inbound, outbound
-from messaging.models import LIVE, Conversation, Message, State
+from messaging.models import LIVE, Conversation, Lane, Message, State
 from portal.sandbox import callbacks
 from tests.faults import databases
 from tests.faults.processes import Program, kept, until
@@ -137,7 +137,9 @@ class Site:
         """The ends of all logs and how the texts stand, for a failure's message."""
         ends = [f"--- {program.name}\n{program.said()[-1500:]}" for program in self.programs]
         ticked = f"last tick {health.silences(timezone.now()).get(health.TICK)} ago"
-        return "\n".join([str(self.states()), str(self.counts()), ticked, *ends])
+        lanes = [f"{lane.account.name}: {lane.failures} failures, {lane.paused_why}" for lane in self.lanes()]
+        attempts = Counter(self.messages().values_list("attempts_made", flat=True))
+        return "\n".join([str(self.states()), f"tries {attempts}", *lanes, str(self.counts()), ticked, *ends])
 
     # --- What belongs to the call center ---
 
@@ -215,6 +217,9 @@ class Site:
     def messages(self) -> "QuerySet[Message]":
         """The texts that this call center sends."""
         return Message.objects.filter(organization=self.house.organization, direction="out")
+
+    def lanes(self) -> "QuerySet[Lane]":
+        return Lane.objects.filter(account__organization=self.house.organization).select_related("account")
 
     def states(self) -> Counter[str]:
         return Counter(self.messages().values_list("state", flat=True))
