@@ -96,6 +96,7 @@ class OptOut(models.Model):
     by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     why = models.CharField(max_length=300, blank=True)
     at = models.DateTimeField(db_default=Now(), editable=False)
+    carrier_at = models.DateTimeField(null=True, help_text="When the person said it, by the carrier's clock.")
 
     objects = AppendOnlyQuerySet.as_manager()
 

@@ -1,6 +1,9 @@
 """A person's wish not to be texted: the log line, the suppression and the news of it, in one transaction."""
 
+from datetime import datetime
+
 from django.db import transaction
+from django.db.models.functions import Coalesce, Least
 
 from compliance import consent
 from compliance.models import OptOut, Suppression
@@ -23,12 +26,14 @@ def record_opt_out(
     keyword: str = "",
     evidence: str = "",
     our_number: str = "",
+    carrier_at: datetime | None = None,
     by: User | None = None,
     why: str = "",
 ) -> Suppression:
     """From now on nobody of the organization texts `number` (E.164). Hearing it again adds to the log alone.
 
     `kind`: OPTED_OUT, or WRONG_NUMBER, which suppresses as well but is no revocation.
+    It counts however late it comes, also after a newer START: in doubt nobody is texted.
     """
     line = OptOut.objects.create(
         organization=organization,
@@ -38,6 +43,7 @@ def record_opt_out(
         keyword=keyword,
         evidence=evidence,
         our_number=our_number,
+        carrier_at=carrier_at,
         by=by,
         why=why,
     )
@@ -65,18 +71,22 @@ def lift(
     keyword: str = "",
     evidence: str = "",
     our_number: str = "",
+    carrier_at: datetime | None = None,
     by: User | None = None,
     why: str = "",
 ) -> bool:
-    """The person may be texted again. False when nothing was in the way.
+    """The person may be texted again. False when nothing was in the way, or when an opt-out is newer than this wish.
 
-    Staff lift only with `why`: the documented fresh opt-in. An import never lifts. Raises CannotLift.
+    `carrier_at`: when the person said it; carriers repeat and overtake. Staff lift only with `why`: the documented
+    fresh opt-in. An import never lifts. Raises CannotLift.
     """
     if source == OptOut.Source.IMPORT:
         raise CannotLift("An import never lifts an opt-out.")
     if source == OptOut.Source.STAFF and not why.strip():
         raise CannotLift("Write down how and when the person agreed to be texted again.")
     if not Suppression.objects.select_for_update().filter(organization=organization, number=number).exists():
+        return False
+    if carrier_at is not None and carrier_at < _newest_opt_out(organization, number):
         return False
     line = OptOut.objects.create(
         organization=organization,
@@ -86,6 +96,7 @@ def lift(
         keyword=keyword,
         evidence=evidence,
         our_number=our_number,
+        carrier_at=carrier_at,
         by=by,
         why=why,
     )
@@ -97,6 +108,14 @@ def lift(
     live.publish(organization.pk, "org", "opt-outs")
     lifted.send(sender=None, organization_id=organization.pk, number=number, opt_out=line)
     return True
+
+
+def _newest_opt_out(organization: Organization, number: str) -> datetime:
+    """When the person last opted out: by the carrier's clock where it has one, but never later than we heard it."""
+    said_at = Coalesce(Least("carrier_at", "at"), "at")  # Least is null on SQLite when either is
+    heard = OptOut.objects.filter(organization=organization, number=number, kind=OptOut.Kind.OPTED_OUT)
+    newest: datetime = heard.annotate(said_at=said_at).latest("said_at").said_at
+    return newest
 
 
 def suppression_for(organization_id: int, number: str) -> Suppression | None:

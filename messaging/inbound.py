@@ -68,6 +68,7 @@ def _hear_text(account: CarrierAccount, event: InboundMessage) -> None:
             keyword=verdict.keyword[:40],
             evidence=event.body,
             our_number=event.to_number,
+            carrier_at=event.at,
         )
 
 
@@ -80,6 +81,7 @@ def _hear_carrier(account: CarrierAccount, event: OptOutNotice) -> None:
             number=event.number,
             source=OptOut.Source.CARRIER,
             our_number=event.our_number,
+            carrier_at=event.at,
             why="The carrier reports that this person opted out.",
         )
 
@@ -261,6 +263,10 @@ def _event(parked: ParkedText) -> InboundMessage:
 def _reply_if_required(account: CarrierAccount, conversation: Conversation, event: InboundMessage) -> None:
     """Confirm STOP and START, answer HELP: once, only where the carrier does not, only while it is fresh."""
     verdict = classify(event.body)
+    if verdict.kind == Kind.START and optout.suppression_for(conversation.organization_id, conversation.number):
+        text = "The person opted out after saying START, so the opt-out stands. Another START would lift it."
+        ThreadNote.objects.create(conversation=conversation, kind="start_too_old", text=text)
+        return
     if verdict.kind not in ANSWERED or event.answered_by_carrier or carriers.get(account.kind).ANSWERS_STOP:
         return
     if not _first_of_its_kind(conversation, verdict, event.at):

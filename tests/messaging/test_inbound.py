@@ -1,9 +1,10 @@
 """A customer's text on its way into a thread."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from compliance.models import Suppression
 from messaging import inbound
 from messaging.models import Conversation, Message, ParkedText, ThreadNote
 from tests.messaging.threads import make_account, make_did, make_thread
@@ -14,10 +15,11 @@ pytestmark = pytest.mark.django_db
 DID, CUSTOMER = "+13125550001", "+12125550142"
 
 
-def text(carrier_id: str = "in-1", to: str = DID) -> InboundMessage:
-    return InboundMessage(
-        carrier_id=carrier_id, from_number=CUSTOMER, to_number=to, body="Hello?", at=datetime(2026, 3, 2, tzinfo=UTC)
-    )
+TEN = datetime(2026, 3, 2, 10, tzinfo=UTC)
+
+
+def text(carrier_id: str = "in-1", to: str = DID, body: str = "Hello?", at: datetime = TEN) -> InboundMessage:
+    return InboundMessage(carrier_id=carrier_id, from_number=CUSTOMER, to_number=to, body=body, at=at)
 
 
 def test_a_thread_that_moves_with_its_did_leaves_its_former_assignee(house: House) -> None:
@@ -56,3 +58,23 @@ def test_a_parked_text_that_came_a_second_way_no_longer_waits(house: House) -> N
     assert inbound.place_parked() == 1
     assert ParkedText.objects.filter(placed_at=None).count() == 0
     assert Message.objects.count() == 1
+
+
+def test_a_start_that_a_newer_stop_has_overtaken_lifts_nothing_and_is_not_confirmed(house: House) -> None:
+    account = make_account(house.organization)
+    make_did(house.organization, DID, account=account)
+    for event in (
+        text("in-1", body="STOP", at=TEN),
+        text("in-2", body="STOP", at=TEN + timedelta(minutes=5)),
+        text("in-3", body="START", at=TEN + timedelta(minutes=2)),
+    ):
+        inbound.hear_wishes(account, [event])
+        inbound.receive(account, event)
+    assert Suppression.objects.get().number == CUSTOMER
+    assert Message.objects.filter(direction="out").count() == 1  # the STOP's confirmation
+    assert ThreadNote.objects.latest("pk").kind == "start_too_old"
+    newer = text("in-4", body="START", at=TEN + timedelta(minutes=6))
+    inbound.hear_wishes(account, [newer])
+    inbound.receive(account, newer)
+    assert not Suppression.objects.exists()
+    assert Message.objects.filter(direction="out").latest("pk").body.endswith("HELP for help or STOP to stop.")
