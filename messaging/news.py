@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import Case, F, OuterRef, Q, Subquery, Value, When
 
 from messaging.models import Conversation, Message
 from portal import live
@@ -44,11 +44,16 @@ def changed(conversation_ids: Iterable[int]) -> None:
 
 
 def newest(message: Message, *, preview: str) -> dict[str, object]:
-    """The columns of a conversation that show `message` as its newest."""
-    return {
-        "last_message": message,
-        "last_at": message.created_at,
-        "last_preview": preview,
-        "last_direction": message.direction,
-        "last_state": message.state,
+    """The columns of a conversation that show `message` as its newest; they stay where a newer one is shown already.
+
+    Two texts of a thread may be written at once, and the older one's transaction may be the later to get here.
+    """
+    is_newer = Q(last_message=None) | Q(last_message__lt=message.pk)
+    columns = {
+        "last_message": Value(message.pk, output_field=Message._meta.pk),
+        "last_at": Value(message.created_at),
+        "last_preview": Value(preview),
+        "last_direction": Value(message.direction),
+        "last_state": Value(message.state),
     }
+    return {name: Case(When(is_newer, then=value), default=F(name)) for name, value in columns.items()}

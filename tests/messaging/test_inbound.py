@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from compliance.models import Suppression
-from messaging import inbound
+from messaging import inbound, news
 from messaging.models import Conversation, Message, ParkedText, ThreadNote
-from tests.messaging.threads import make_account, make_did, make_thread
+from tests.messaging.threads import hear, make_account, make_did, make_thread
 from tests.people import House
 from trunks.carriers.events import InboundMessage
 
@@ -78,3 +78,13 @@ def test_a_start_that_a_newer_stop_has_overtaken_lifts_nothing_and_is_not_confir
     inbound.receive(account, newer)
     assert not Suppression.objects.exists()
     assert Message.objects.filter(direction="out").latest("pk").body.endswith("HELP for help or STOP to stop.")
+
+
+def test_a_text_whose_transaction_came_late_does_not_hide_a_newer_one(house: House) -> None:
+    """Two workers write texts of one thread at once: the older one may reach the thread's row last."""
+    thread = make_thread(make_did(house.organization, DID, house.sales), CUSTOMER)
+    older, newer = hear(thread, "First."), hear(thread, "Second.")
+    for message in (newer, older):
+        Conversation.objects.filter(pk=thread.pk).update(**news.newest(message, preview=message.body))
+    thread.refresh_from_db()
+    assert (thread.last_message, thread.last_preview, thread.last_at) == (newer, "Second.", newer.created_at)
