@@ -46,8 +46,13 @@ def _parts_by_reference(account: CarrierAccount, updates: Iterable[StatusUpdate]
     """A receipt may be quicker than the send's own answer, or all we ever hear: its reference says whose it is."""
     named = {update.carrier_id: attempt for update in updates if (attempt := references.read(update.reference))}
     known = AttemptPart.objects.filter(account=account, carrier_id__among=named).values_list("carrier_id", flat=True)
+    spoken_of = set(named.values())
     for carrier_id in set(known):
         del named[carrier_id]
+    if not named:
+        return
+    # Before the parts, as `outcomes.record` does: each would wait for the other at the deadlock's price of a second.
+    ladder.lock_messages(spoken_of)
     ours = set(Attempt.objects.filter(pk__among=named.values(), account=account).values_list("pk", flat=True))
     AttemptPart.objects.bulk_create(
         (
