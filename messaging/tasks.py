@@ -48,9 +48,10 @@ def look_up(*, attempt_id: int, **_: Any) -> None:
 
 @app.task(name="messaging.tick")
 def tick(**_: Any) -> None:
-    """Each second: what lost rings and dead workers left behind. Several at once do no harm."""
+    """Each second: what lost rings and dead workers left behind. Those that piled up at the broker are one."""
     now = database_now()
-    health.beat(health.TICK, now)
+    if not health.beat(health.TICK, now):
+        return
     outcomes.sweep(now)
     for lane_id in lanes.with_due_work(now):
         doorbell.ring("messaging.dispatch_lane", lane_id=lane_id)

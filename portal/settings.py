@@ -118,6 +118,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
     else {"polling_interval": 0.02}
 )
 CELERY_TASK_IGNORE_RESULT = True
+CELERY_RESULT_EXPIRES = None  # no results, no daily task that clears them away
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_DEFAULT_QUEUE = "upkeep"
@@ -134,12 +135,12 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_ALWAYS_EAGER = False
 CELERY_TASK_PUBLISH_RETRY = False  # a page never waits for the broker
+# Without `expires`, which sets a worker's clock against beat's: what piled up is known by its heartbeat.
 CELERY_BEAT_SCHEDULE = {
-    # Kept for longer than its second: on a busy machine every tick may be late, and none must still mean no ticks.
-    "tick": {"task": "messaging.tick", "schedule": 1.0, "options": {"expires": 10.0}},
-    "upkeep": {"task": "messaging.upkeep", "schedule": 30.0, "options": {"expires": 30.0}},
+    "tick": {"task": "messaging.tick", "schedule": 1.0},
+    "upkeep": {"task": "messaging.upkeep", "schedule": 30.0},
 }
-CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # nothing on disk: the ticks need no memory
+CELERY_BEAT_SCHEDULER = "portal.running.beat:Scheduler"
 
 # How long a worker may hold a text (design section 3). Half of it must exceed the carrier call's own deadline.
 MESSAGING_LEASE_SECONDS = config.integer("MESSAGING_LEASE_SECONDS", 60)
