@@ -15,6 +15,7 @@ from compliance.optout_words import Kind, Verdict, classify
 from messaging import conversations, doorbell, doubts, media, news, outbound
 from messaging.models import WAITING, Contact, Conversation, Direction, Message, ParkedText, Purpose, State, ThreadNote
 from portal import phone
+from portal.clock import database_now
 from trunks import carriers
 from trunks.carriers.events import Event, InboundMessage, MediaLink, OptOutNotice
 from trunks.models import CarrierAccount, Did
@@ -186,7 +187,7 @@ def _write(account: CarrierAccount, conversation: Conversation, event: InboundMe
         account=account,
         carrier_id=event.carrier_id,
         carrier_at=event.at,
-        created_at=timezone.now(),
+        created_at=database_now(),
     )
 
 

@@ -8,12 +8,12 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, Window
 from django.db.models.functions import RowNumber
-from django.utils import timezone
 
 from messaging import ladder, news, outcomes, receipts, references
 from messaging.hands import Hands
 from messaging.models import Attempt, State
 from portal import web
+from portal.clock import database_now
 from portal.http import NotSent, Unanswered
 from trunks import accounts, carriers
 from trunks.carriers.base import CarrierError, LookUp
@@ -53,7 +53,7 @@ def look_up(attempt_id: int) -> None:
 def _ask(attempt: Attempt) -> None:
     wait = timedelta(seconds=FIRST_WAIT_SECONDS * 2**attempt.look_ups)
     taken = Attempt.objects.filter(pk=attempt.pk, state=State.UNCONFIRMED, look_ups=attempt.look_ups)
-    if not taken.update(look_ups=F("look_ups") + 1, looked_up_at=timezone.now() + wait):
+    if not taken.update(look_ups=F("look_ups") + 1, looked_up_at=database_now() + wait):
         return  # another worker asks, or it is settled
     carrier = carriers.get(attempt.account.kind)
     known = list(attempt.parts.values_list("carrier_id", flat=True))

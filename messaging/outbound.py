@@ -24,6 +24,7 @@ from messaging.models import (
 from messaging.pictures import Picture
 from portal import audit
 from portal.access import Can, may, textable_dids
+from portal.clock import database_now
 from portal.models import Membership, Organization
 from trunks import carriers
 from trunks.models import Did
@@ -127,7 +128,8 @@ def _check(
     _check_limits(conversation, body, pictures)
     if facts.purpose != Purpose.COMPLIANCE:
         _check_content(conversation, body, facts.purpose)
-    return window(conversation.organization, facts, max(not_before or timezone.now(), timezone.now()))
+    now = database_now()
+    return window(conversation.organization, facts, max(not_before or now, now))
 
 
 def window(organization: Organization, facts: gate.Facts, at: datetime) -> Window:
@@ -218,7 +220,7 @@ def _write(
         state=State.QUEUED,
         by=by.user if by else None,
         key=key,
-        created_at=timezone.now(),
+        created_at=database_now(),
         lane=lane,
         due_at=window.due_at,
         valid_until=window.valid_until,
@@ -278,7 +280,7 @@ def retry_message(*, message: Message, by: Membership) -> bool:
         raise MessageRefused("A required reply is sent by itself, once and at once.")
     _check_person(message.conversation, by)
     facts = facts_of(message.conversation, message.purpose)
-    when = window(by.organization, facts, timezone.now())
+    when = window(by.organization, facts, database_now())
     lane = lanes.lane_for(facts.did)
     ended = Message.objects.filter(
         pk=message.pk,
