@@ -6,14 +6,22 @@ A run that leaves some out on purpose names them: PORTAL_TEST_WITHOUT=postgresql
 import os
 import shutil
 from functools import cache
+from pathlib import Path
 
 import pytest
 
-NEEDS = {"browser": ("chromium",), "postgres": ("postgresql", "redis")}  # marker -> components
+NEEDS = {  # marker -> components
+    "browser": ("chromium",),
+    "postgres": ("postgresql", "redis"),
+    "cluster": ("initdb",),
+    "faketime": ("libfaketime",),
+}
 HINTS = {
     "postgresql": "set DATABASE_URL to a server in which databases may be made",
     "redis": "set REDIS_URL",
     "chromium": "install chromium, or name it in PORTAL_CHROMIUM",
+    "initdb": "install postgresql: a test makes a server of its own",
+    "libfaketime": "install libfaketime",
 }
 
 
@@ -24,12 +32,26 @@ def chromium_path() -> str | None:
     return next((path for path in (shutil.which(name) for name in names if name) if path), None)
 
 
+def postgres_programs() -> Path | None:
+    """The folder of initdb and postgres, of the newest version here."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]))
+    place = found[-1] if found else shutil.which("initdb")
+    return Path(place).parent if place else None
+
+
+def faketime_library() -> Path | None:
+    """The library that shows a process another time. The variant for programs with threads."""
+    return next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+
+
 def found() -> dict[str, str | None]:
     """{component: where it is, or None}, never with a password in it."""
     return {
         "postgresql": "DATABASE_URL" if os.environ.get("DATABASE_URL") else None,
         "redis": "REDIS_URL" if os.environ.get("REDIS_URL") else None,
         "chromium": chromium_path(),
+        "initdb": str(postgres_programs() or "") or None,
+        "libfaketime": str(faketime_library() or "") or None,
     }
 
 
@@ -64,4 +86,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for name, where in found().items():
         count = sum(f"absent: {name}" in reason or f", {name}" in reason for reason in skipped)
         words = where or f"ABSENT ({HINTS[name]}), tests skipped: {count}"
-        terminalreporter.write_line(f"{name:<11}{words}")
+        terminalreporter.write_line(f"{name:<12}{words}")

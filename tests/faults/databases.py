@@ -42,7 +42,7 @@ def _execute(statement: str) -> None:
         connection.execute(statement)
 
 
-def _manage(command: str, *, environ: Mapping[str, str]) -> None:
+def manage(command: str, *, environ: Mapping[str, str]) -> None:
     words = [sys.executable, "-m", "django", command, "--verbosity", "0", "--no-input"]
     subprocess.run(words, cwd=ROOT, env=environ, check=True, timeout=120)
 
@@ -57,9 +57,9 @@ def template(data: Path) -> Iterator[str]:
         _execute(f'CREATE DATABASE "{name}"')
         facts["DATABASE_URL"] = _url(name)
     try:
-        _manage("migrate", environ=facts)
+        manage("migrate", environ=facts)
         if SERVER:  # embedded, static files are served from where they stand
-            _manage("collectstatic", environ=facts)
+            manage("collectstatic", environ=facts)
         yield name
     finally:
         if SERVER:

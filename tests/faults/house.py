@@ -5,12 +5,13 @@ its own (so that it can be stopped) and a database of its own. Without, on SQLit
 """
 
 import shutil
+import signal
 import socket
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
@@ -22,11 +23,13 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from compliance.models import Brand, Campaign, CampaignDid, CampaignDidState, CampaignState
 from messaging import health, inbound, outbound
 from messaging.models import LIVE, Conversation, Lane, Message, State
 from portal.sandbox import callbacks
 from tests.faults import databases
-from tests.faults.processes import Program, kept, until
+from tests.faults.clock import Clock
+from tests.faults.processes import Program, free_port, kept, until
 from tests.faults.wire import Wire, wire
 from tests.people import House, make_house
 from tests.portal.sandbox.process import Running, sandbox
@@ -56,11 +59,21 @@ class Site:
 
     # --- Processes ---
 
-    def start(self, name: str, command: list[str], fds: tuple[int, ...] = ()) -> Program:
-        log = self.data / f"{name}.log"
-        program = Program(name, command, environ=self.environ | {"PORTAL_PROCESS": name}, log=log, fds=fds)
+    def start(
+        self, name: str, command: list[str], fds: tuple[int, ...] = (), environ: Mapping[str, str] | None = None
+    ) -> Program:
+        facts = self.environ | {"PORTAL_PROCESS": name} | dict(environ or {})
+        program = Program(name, command, environ=facts, log=self.data / f"{name}.log", fds=fds)
         self.programs.append(program)
         return program
+
+    def start_python(
+        self, name: str, words: list[str], *inside: str, clock: Clock | None = None, fds: tuple[int, ...] = ()
+    ) -> Program:
+        """A Python module, which ends with this process; `clock`: what it takes for the time."""
+        if clock is None:
+            return self.start(name, [*inside, *kept(*words)], fds)
+        return self.start(name, [*inside, *kept("tests.faults.wrong_clock", *words)], fds, clock.environ)
 
     def stop_all(self) -> None:
         """Every program asked at once, then waited for; the broker last, since the others need it to leave."""
@@ -70,37 +83,58 @@ class Site:
         for program in reversed(self.programs):
             program.stop(5)
 
-    def start_web(self) -> Program:
+    def start_web(self, *, clock: Clock | None = None) -> Program:
         fd = self.listener.fileno()
         words = ["-k", "gthread", "-w", "2", "--preload", "--threads", "8", "--bind", f"fd://{fd}"]
-        program = self.start("web", kept("gunicorn", *words, "--no-control-socket", "portal.wsgi:application"), (fd,))
+        words = ["gunicorn", *words, "--no-control-socket", "portal.wsgi:application"]
+        program = self.start_python("web", words, clock=clock, fds=(fd,))
         until(lambda: self.ask("GET", "/healthz")[0] == 200, what=self.logs)
         return program
 
-    def start_worker(self, *inside: str) -> Program:
-        """`inside`: words in front of its command, of a program that becomes it."""
+    def start_worker(self, *inside: str, clock: Clock | None = None) -> Program:
+        """A worker that waits for tasks. `inside`: words in front of its command, of a program that becomes it."""
+        before = self._consumers()
+        name, words = self._worker()
+        return self._waits_for_tasks(self.start_python(name, words, *inside, clock=clock), before)
+
+    def spare_worker(self) -> Program:
+        """A worker that loads and then waits to be engaged."""
+        name, words = self._worker()
+        return self.start_python(name, ["tests.faults.spare_worker", *words])
+
+    def engage(self, spare: Program) -> Program:
+        until(lambda: "Loaded" in spare.said(), what=self.logs)
+        before = self._consumers()
+        spare.signal(signal.SIGUSR1)
+        return self._waits_for_tasks(spare, before)
+
+    def _worker(self) -> tuple[str, list[str]]:
         self._count += 1
         name = f"worker{self._count}"
         if not IS_PRODUCTION:
-            program = self.start(name, [*inside, *kept("tests.faults.embedded_worker")])
-            until(lambda: "Ready" in program.said(), what=self.logs)
-            return program
-        words = ["-A", "portal.celery", "worker", "-c", "8", "-Q", QUEUES, "-n", f"{name}@faults", "--without-mingle"]
-        before = self._consumers()
-        program = self.start(name, [*inside, *kept("celery", *words, "--without-gossip")])
-        until(lambda: self._consumers() - before, what=self.logs)
-        return program
+            return name, ["tests.faults.embedded_worker"]
+        words = ["-A", "portal.celery", "worker", "-c", "8", "-Q", QUEUES, "-n", f"{name}@faults"]
+        return name, ["celery", *words, "--without-mingle", "--without-gossip"]
+
+    def _waits_for_tasks(self, worker: Program, before: set[str]) -> Program:
+        if IS_PRODUCTION:
+            until(lambda: self._consumers() - before, what=self.logs)
+        else:
+            until(lambda: "Ready" in worker.said(), what=self.logs)
+        return worker
 
     def _consumers(self) -> set[str]:
         """The broker's clients that wait for tasks."""
+        if not IS_PRODUCTION:
+            return set()
         with redis.Redis.from_url(self.environ["REDIS_URL"]) as client:
             return {one["id"] for one in client.client_list() if one["cmd"] == "brpop"}
 
-    def start_beat(self) -> Program | None:
+    def start_beat(self, *, clock: Clock | None = None) -> Program | None:
         """The ticks; embedded, every worker brings its own."""
         self._count += 1
-        words = ["-A", "portal.celery", "beat", "--pidfile", ""]
-        return self.start(f"beat{self._count}", kept("celery", *words)) if IS_PRODUCTION else None
+        words = ["celery", "-A", "portal.celery", "beat", "--pidfile", ""]
+        return self.start_python(f"beat{self._count}", words, clock=clock) if IS_PRODUCTION else None
 
     def start_broker(self) -> None:
         if not IS_PRODUCTION:
@@ -118,6 +152,13 @@ class Site:
                 return bool(client.ping())
             except redis.ConnectionError:
                 return False
+
+    def start_streams(self) -> str:
+        """The server of /live/; its address."""
+        port = free_port()
+        self.start_python("streams", ["uvicorn", "portal.asgi:application", "--port", str(port)])
+        until(lambda: is_open(port), what=self.logs)
+        return f"http://127.0.0.1:{port}"
 
     def rings_waiting(self, queue: str) -> int:
         with redis.Redis.from_url(self.environ["REDIS_URL"]) as client:
@@ -163,6 +204,20 @@ class Site:
             team=self.house.sales,
         )
         self.tell_carrier(account)
+        return did
+
+    def campaign_did(self, brand: Brand, *, rate: float = 50) -> Did:
+        """A DID of a campaign of its own, and so of a lane of its own."""
+        did = self.did()
+        campaign = Campaign.objects.create(
+            organization=brand.organization,
+            brand=brand,
+            account=self.account,
+            name=f"Care {did.number}",
+            state=CampaignState.LIVE,
+            texts_a_second=rate,
+        )
+        CampaignDid.objects.create(campaign=campaign, did=did, state=CampaignDidState.ASSIGNED)
         return did
 
     def open_account(self, *, rate: float = 200, base_url: str = "", name: str = "Sandbox") -> CarrierAccount:
@@ -297,11 +352,13 @@ class Site:
         return self.hook(inbound_text(event, did=thread.did.number, customer=thread.number, text=text))
 
 
-def inbound_text(event: str, *, did: str, customer: str, text: str, pictures: Sequence[str] = ()) -> bytes:
-    """`pictures`: their links."""
+def inbound_text(
+    event: str, *, did: str, customer: str, text: str, pictures: Sequence[str] = (), said: float = 0.0
+) -> bytes:
+    """A customer's text. `pictures`: their links. `said`: how many seconds from now the carrier's clock puts it."""
     media = [{"url": link, "content_type": "image/jpeg", "size": 1_000} for link in pictures]
     data = {"id": event, "from": customer, "to": did, "text": text, "media": media, "answered": ""}
-    return callbacks.envelope(event, "message.received", time.time_ns() // 1_000, data)
+    return callbacks.envelope(event, "message.received", time.time_ns() // 1_000 + int(said * 1_000_000), data)
 
 
 def status(
@@ -320,21 +377,33 @@ def status(
     return callbacks.envelope(event, "message.status", 1_790_000_000_000_000 + at * 1_000_000, data)
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+def is_open(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except ConnectionError:
+        return False
+    return True
 
 
 @contextmanager
-def site(template: str, static: Path, data: Path, *, flags: tuple[str, ...] = ()) -> Iterator[Site]:
-    """A portal whose processes are not started yet, save its carrier and broker."""
+def site(
+    template: str,
+    static: Path,
+    data: Path,
+    *,
+    flags: tuple[str, ...] = (),
+    database: AbstractContextManager[dict[str, str]] | None = None,
+) -> Iterator[Site]:
+    """A portal whose processes are not started yet, save its carrier and broker.
+
+    `database`: where its rows are, unless in a copy of the template.
+    """
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=512))
         carrier = stack.enter_context(sandbox(data, *flags))
         between = stack.enter_context(wire(carrier.url))
-        database = stack.enter_context(databases.copy(template, data))
-        facts = databases.base_environ(data) | database
+        rows = stack.enter_context(database or databases.copy(template, data))
+        facts = databases.base_environ(data) | rows
         facts |= {
             "PORTAL_PUBLIC_URL": f"http://127.0.0.1:{listener.getsockname()[1]}",
             "PORTAL_PRIVATE_HOSTS": f"{urlsplit(carrier.url).netloc},{urlsplit(between.url).netloc}",

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -27,12 +28,28 @@ class Program:
     """One program with its log in a file. A Python module runs `kept`: it ends when this process does."""
 
     def __init__(
-        self, name: str, command: Sequence[str], *, environ: Mapping[str, str], log: Path, fds: Sequence[int] = ()
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        environ: Mapping[str, str],
+        log: Path,
+        fds: Sequence[int] = (),
+        user: str | None = None,
     ):
+        """`user`: whom a program of root's steps down to."""
         self.name, self.log = name, log
         with log.open("ab") as file:
             self.process = subprocess.Popen(
-                command, cwd=ROOT, env=dict(environ), stdin=subprocess.PIPE, stdout=file, stderr=file, pass_fds=fds
+                command,
+                cwd="/" if user else ROOT,
+                env=dict(environ),
+                stdin=subprocess.PIPE,
+                stdout=file,
+                stderr=file,
+                pass_fds=fds,
+                user=user,
+                group=user,
             )
 
     @property
@@ -76,6 +93,12 @@ class Program:
 
     def said(self) -> str:
         return self.log.read_text(errors="replace")
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
 
 
 def kept(module: str, *words: str) -> list[str]:

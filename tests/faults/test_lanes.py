@@ -2,15 +2,20 @@
 
 from collections import defaultdict
 
-from compliance.models import Brand, Campaign, CampaignDid, CampaignDidState, CampaignState
+import pytest
+
+from compliance.models import Brand
 from messaging.models import DailyUse, Message, State
 from tests.faults.house import Site
-from trunks.models import CarrierAccount, Did
+from trunks.models import CarrierAccount
 
-RATE, TEXTS, THREADS = 5, 60, 12
+RATE, TEXTS, THREADS = 2.5, 50, 10  # far enough apart for a window to tell a slot too many from a slow machine
+CAP = 41
+ONE, TWO = "One segment.", "Two segments. " * 12
 
 
-def test_two_workers_and_two_beats_on_a_lane_of_five_a_second(portal: Site) -> None:
+def test_two_workers_and_two_beats_on_one_slow_lane(portal: Site) -> None:
+    """The rate is the campaign's, in texts a second, whatever their segments; the brand's day counts those."""
     portal.start_web()
     for _ in range(2):
         portal.start_beat()
@@ -19,7 +24,8 @@ def test_two_workers_and_two_beats_on_a_lane_of_five_a_second(portal: Site) -> N
     portal.queue(portal.threads(portal.did(), 6))  # what a process does once is not the lane's
     portal.wait_final()
     threads = portal.threads(portal.did(), THREADS)
-    queued = portal.queue(threads, TEXTS // THREADS)
+    turns = range(TEXTS // THREADS)
+    queued = [portal.text(thread, f"{(ONE, TWO)[turn % 2]} {turn}") for turn in turns for thread in threads]
     portal.wait_final()
     portal.each_once(TEXTS + 6)
     accepted = portal.accepted()[6:]
@@ -27,7 +33,7 @@ def test_two_workers_and_two_beats_on_a_lane_of_five_a_second(portal: Site) -> N
     windows = [sum(start <= each < start + 10 for each in times) for start in times]
     print(f"{TEXTS} texts in {times[-1] - times[0]:.2f} s; most in a window of 10 s: {max(windows)}")
     assert max(windows) <= 10 * RATE + 1
-    assert times[-1] - times[0] < (TEXTS - 1) / RATE * 1.25  # and the lane is used
+    assert times[-1] - times[0] < (TEXTS - 1) / RATE * 2  # and the lane is used
     wanted, arrived = defaultdict(list), defaultdict(list)
     for message in queued:
         wanted[message.number].append(message.body)
@@ -36,36 +42,24 @@ def test_two_workers_and_two_beats_on_a_lane_of_five_a_second(portal: Site) -> N
     assert arrived == wanted
 
 
-def test_the_daily_cap_holds_to_the_segment_over_two_lanes(portal: Site) -> None:
-    """Texts of two segments and a cap that is no multiple of the batch: not one segment more leaves."""
-    brand = Brand.objects.create(organization=portal.house.organization, name="North", daily_cap=41)
-    threads = [thread for _ in range(2) for thread in portal.threads(campaign_did(portal, brand), 30)]
+@pytest.mark.parametrize("bodies", [(TWO, TWO), (ONE, TWO)], ids=["two", "one and two"])
+def test_the_daily_cap_holds_to_the_segment_over_two_lanes(portal: Site, bodies: tuple[str, str]) -> None:
+    """A cap that is no multiple of the texts or the batch: not one segment more leaves."""
+    brand = Brand.objects.create(organization=portal.house.organization, name="North", daily_cap=CAP)
+    threads = [thread for _ in range(2) for thread in portal.threads(portal.campaign_did(brand), 30)]
     portal.start_web()
     for _ in range(2):
         portal.start_beat()
         portal.start_worker()
-    for thread in threads:
-        portal.text(thread, "Two segments. " * 12)
+    texts = [portal.text(thread, body) for thread, body in zip(threads, bodies * 30, strict=True)]
     portal.wait_leaving_over()
     use = DailyUse.objects.get()
-    segments = sum(one["segments"] for one in portal.accepted())
-    print(f"cap 41, counted {use.segments}, taken by the carrier {segments}, {portal.states()}")
-    assert (use.segments, segments) == (40, 40)
+    taken = portal.accepted()
+    segments = sum(one["segments"] for one in taken)
+    print(f"cap {CAP}, counted {use.segments}, taken by the carrier {segments}, {portal.states()}")
+    assert use.segments == segments
+    assert CAP - 1 <= segments <= CAP  # the last one may be free: a text of two does not fit
     held = Message.objects.filter(reason="daily_limit")
-    assert held.count() == 40
+    assert held.count() == len(texts) - len(taken)
     assert set(held.values_list("state", flat=True)) <= {State.FAILED, State.QUEUED}
     assert portal.counts()["sent_twice"] == []
-
-
-def campaign_did(portal: Site, brand: Brand) -> Did:
-    did = portal.did()
-    campaign = Campaign.objects.create(
-        organization=brand.organization,
-        brand=brand,
-        account=portal.account,
-        name=f"Care {did.number}",
-        state=CampaignState.LIVE,
-        texts_a_second=50,
-    )
-    CampaignDid.objects.create(campaign=campaign, did=did, state=CampaignDidState.ASSIGNED)
-    return did
