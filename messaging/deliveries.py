@@ -1,15 +1,17 @@
-"""Works off stored webhooks: receipts in bulk, texts one by one, each event idempotent by itself."""
+"""Works off stored webhooks in batches; each event is idempotent by itself."""
 
+import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import timedelta
 
 import structlog
 from django.db import connection, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from messaging import health, inbound, news, receipts
-from messaging.models import Delivery
+from messaging.models import Conversation, Delivery
 from messaging.receipts import Heard
 from messaging.webhooks import events_of
 from trunks.carriers.base import UnreadableBody
@@ -17,39 +19,59 @@ from trunks.carriers.events import Event, InboundMessage, Status, StatusUpdate, 
 from trunks.models import CarrierAccount
 
 log = structlog.get_logger(__name__)
-BATCH = 200
+BATCH = 500
 MAX_TRIES = 5
+
+_turn = threading.Lock()
+_is_asked = False
+
+
+def work_off() -> None:
+    """Work until nothing waits. A ring that comes while this process is at it is heard by the thread that is.
+
+    More threads would only take turns on what one does in larger batches; more processes share the work.
+    """
+    global _is_asked
+    _is_asked = True
+    while _is_asked and _turn.acquire(blocking=False):
+        try:
+            _is_asked = False
+            while process() == BATCH:
+                pass
+        finally:
+            _turn.release()
 
 
 def process() -> int:
     """Work off one batch. How many deliveries it took; 0 when nothing waits (or other workers hold the rest)."""
     try:
         with transaction.atomic():
-            batch = list(_waiting()[:BATCH])
+            batch = list(_waiting().filter(tries=0)[:BATCH])
             _work(batch)
     except Exception:
         # One bad delivery must not hold up the others: each gets a transaction of its own.
         log.exception("deliveries.batch_failed")
-        return _one_by_one()
-    return len(batch)
+        return _one_by_one(tries=0)
+    return len(batch) or _one_by_one(tries__gt=0)
 
 
 def _waiting() -> QuerySet[Delivery]:
-    rows = Delivery.objects.filter(processed_at=None).select_related("account__organization").order_by("pk")
+    rows = Delivery.objects.filter(processed_at=None).order_by("pk")
     skip = connection.features.has_select_for_update_skip_locked
-    return rows.select_for_update(skip_locked=skip, of=("self",)) if skip else rows
+    return rows.select_for_update(skip_locked=skip, no_key=True) if skip else rows
 
 
-def _one_by_one() -> int:
-    waiting = list(Delivery.objects.filter(processed_at=None).order_by("pk").values_list("pk", flat=True)[:BATCH])
-    for pk in waiting:
+def _one_by_one(**which: int) -> int:
+    waiting = Delivery.objects.filter(processed_at=None, **which).order_by("pk")
+    pks = list(waiting.values_list("pk", flat=True)[:BATCH])
+    for pk in pks:
         try:
             with transaction.atomic():
                 _work(list(_waiting().filter(pk=pk)))
         except Exception as error:
             log.exception("deliveries.failed", delivery=pk)
             _put_off(pk, error)
-    return len(waiting)
+    return len(pks)
 
 
 def _put_off(pk: int, error: Exception) -> None:
@@ -60,22 +82,35 @@ def _put_off(pk: int, error: Exception) -> None:
 
 
 def _work(batch: Sequence[Delivery]) -> None:
-    """Receipts first, then texts: messages are locked before conversations, as everywhere."""
+    """All messages first, then their conversations: everybody locks them in this order."""
+    if not batch:
+        return
+    accounts = CarrierAccount.objects.select_related("organization").in_bulk({one.account_id for one in batch})
     statuses: dict[CarrierAccount, list[Heard]] = defaultdict(list)
-    others: list[tuple[Delivery, Event]] = []
+    texts: list[inbound.Text] = []
     for delivery in batch:
+        account = delivery.account = accounts[delivery.account_id]
         for event in _read(delivery):
             if isinstance(event, StatusUpdate):
-                statuses[delivery.account].append((event, delivery))
-            else:
-                others.append((delivery, event))
-    for account, heard in statuses.items():
-        receipts.apply(account, heard)
-    threads = {thread for delivery, event in others if (thread := _take(delivery, event)) is not None}
-    news.changed(threads)
-    Delivery.objects.filter(pk__among=[delivery.pk for delivery in batch]).update(processed_at=timezone.now())
-    accounts = CarrierAccount.objects.filter(pk__in={delivery.account_id for delivery in batch})
-    accounts.update(last_heard_at=timezone.now())
+                statuses[account].append((event, delivery))
+            elif isinstance(event, InboundMessage):
+                texts.append((account, event))
+            # Opt-outs that a carrier reports were heard at the door, before it was answered.
+    moved = receipts.take(statuses)
+    arrivals = inbound.take(texts)
+    _hold_threads([one.thread.pk for one in arrivals], moved)
+    news.tell(moved)
+    inbound.show(arrivals)
+    now = timezone.now()
+    Delivery.objects.filter(pk__among=[delivery.pk for delivery in batch]).update(processed_at=now)
+    stale = Q(last_heard_at=None) | Q(last_heard_at__lt=now - timedelta(seconds=1))
+    CarrierAccount.objects.filter(stale, pk__in=list(accounts)).update(last_heard_at=now)
+
+
+def _hold_threads(pks: Collection[int], message_ids: Collection[int]) -> None:
+    """The threads of these texts and those that show these messages, in one order for everybody."""
+    threads = Conversation.objects.filter(Q(pk__among=pks) | Q(last_message__among=message_ids))
+    list(threads.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
 
 
 def _read(delivery: Delivery) -> list[Event]:
@@ -95,13 +130,6 @@ def _count_unknown(delivery: Delivery, words: list[str]) -> None:
     """Carriers add words without notice: it is no error, but somebody should see it the same day."""
     log.warning("webhook.unknown_words", kind=delivery.account.kind, words=words)
     Delivery.objects.filter(pk=delivery.pk).update(error=f"{health.UNKNOWN_WORDS}{', '.join(words)}"[:300])
-
-
-def _take(delivery: Delivery, event: Event) -> int | None:
-    """The thread that a customer's text went into."""
-    # Opt-outs that a carrier reports were heard at the door, before it was answered.
-    message = inbound.receive_quietly(delivery.account, event) if isinstance(event, InboundMessage) else None
-    return message.conversation_id if message else None
 
 
 @transaction.atomic

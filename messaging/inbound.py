@@ -1,12 +1,13 @@
 """A customer's text: wishes heard before the answer, then the thread, the pictures, the one required reply."""
 
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from django.db import IntegrityError, transaction
-from django.db.models import Exists, F, OuterRef, Value
-from django.db.models.functions import Coalesce
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from compliance import optout
@@ -34,6 +35,19 @@ HEARD: dict[Kind, Callable[..., object]] = {
     Kind.WRONG_NUMBER: partial(optout.record_opt_out, kind=OptOut.Kind.WRONG_NUMBER),
     Kind.START: optout.lift,
 }
+Text = tuple[CarrierAccount, InboundMessage]
+# What shows the newest text stays where a newer one is shown already: see `news.newest`.
+_NEWER = "CASE WHEN last_message_id IS NULL OR last_message_id < %(newest)s THEN {} ELSE {} END"
+SHOW = f"""
+    UPDATE {Conversation._meta.db_table} SET
+    last_at = {_NEWER.format("%(at)s", "last_at")},
+    last_preview = {_NEWER.format("%(preview)s", "last_preview")},
+    last_direction = {_NEWER.format(f"'{Direction.IN}'", "last_direction")},
+    last_state = {_NEWER.format(f"'{State.RECEIVED}'", "last_state")},
+    last_message_id = {_NEWER.format("%(newest)s", "last_message_id")},
+    last_heard_at = %(at)s, heard = heard + %(count)s,
+    waiting_since = COALESCE(waiting_since, %(since)s), state = '{Conversation.State.OPEN}' WHERE id = %(thread)s
+"""  # noqa: S608 - the model's own names
 
 
 # --- Before the carrier is answered ---
@@ -128,106 +142,226 @@ def note_wish(organization_id: int, number: str, opt_out: OptOut) -> None:
 # --- After the carrier is answered ---
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A customer's text that has found its thread. `message` has no id before it is written."""
+
+    account: CarrierAccount
+    event: InboundMessage
+    did: Did
+    thread: Conversation
+    message: Message
+    verdict: Verdict
+
+
 def receive(account: CarrierAccount, event: InboundMessage) -> Message | None:
     """Put a customer's text into its thread, once. None when its DID is unknown (then it is parked) or it was here."""
     with transaction.atomic():
-        message = receive_quietly(account, event)
-        if message is not None:
-            news.changed([message.conversation_id])
-    return message
+        arrivals = take([(account, event)])
+        show(arrivals)
+    return arrivals[0].message if arrivals else None
 
 
-def receive_quietly(account: CarrierAccount, event: InboundMessage) -> Message | None:
-    """`receive` for a batch, whose caller holds the transaction and tells the screens of all its threads at once."""
-    did = Did.objects.current().filter(organization=account.organization_id, number=event.to_number).first()
-    if did is None:
-        park(account, event)
-        return None
-    conversation = thread_for(did, event.from_number)
-    try:
-        with transaction.atomic():
-            message = _write(account, conversation, event)
-    except IntegrityError:
-        return None  # the carrier told us twice
-    if conversation.team_id != did.team_id:
-        conversations.move_to_did_team(conversation)
-    _show(conversation, message)
-    _weigh(conversation, message)
-    rows = media.expect(message.pk, account.organization_id, event.media)
-    for row in rows:
-        doorbell.ring_on_commit("messaging.fetch_media", attachment_id=row.pk)
-    _reply_if_required(account, conversation, event)
-    return message
+def take(texts: Sequence[Text]) -> list[Arrival]:
+    """Write customers' texts, in this order and each once; those that are new. Texts to unknown DIDs are parked.
+
+    The caller holds the transaction, holds no conversation yet, and has them shown by `show`. The number of statements
+    does not grow with the texts.
+    """
+    if not texts:
+        return []
+    dids = _dids(texts)
+    park([(account, event) for account, event in texts if (account.organization_id, event.to_number) not in dids])
+    placed = [
+        (account, event, did)
+        for account, event in texts
+        if (did := dids.get((account.organization_id, event.to_number))) is not None
+    ]
+    threads = _threads({(did, event.from_number) for _, event, did in placed})
+    return _write([_arrival(account, event, did, threads[did.pk, event.from_number]) for account, event, did in placed])
+
+
+def _dids(texts: Iterable[Text]) -> dict[tuple[int, str], Did]:
+    """The current DIDs that these were sent to, by organization and number."""
+    organizations = {account.organization_id for account, _ in texts}
+    numbers = {event.to_number for _, event in texts}
+    dids = Did.objects.current().filter(organization__in=organizations, number__among=numbers)
+    return {(did.organization_id, did.number): did for did in dids}
+
+
+def _threads(pairs: Collection[tuple[Did, str]]) -> dict[tuple[int, str], Conversation]:
+    """The threads of these DIDs and numbers, by both; those that are missing are made."""
+    found = _known_threads(pairs)
+    missing = [(did, number) for did, number in pairs if (did.pk, number) not in found]
+    if missing:
+        _make_threads(missing)
+        found |= _known_threads(missing)
+    return found
+
+
+def _known_threads(pairs: Collection[tuple[Did, str]]) -> dict[tuple[int, str], Conversation]:
+    organizations, numbers = {did.organization_id for did, _ in pairs}, {number for _, number in pairs}
+    wanted = {(did.pk, number) for did, number in pairs}
+    # By the organization's index of numbers: a person has few threads.
+    threads = Conversation.objects.filter(organization__in=organizations, number__among=numbers)
+    return {(thread.did_id, thread.number): thread for thread in threads if (thread.did_id, thread.number) in wanted}
+
+
+def _make_threads(pairs: Collection[tuple[Did, str]]) -> None:
+    people = {(did.organization_id, number) for did, number in pairs}
+    organizations, numbers = {organization for organization, _ in people}, {number for _, number in people}
+    Contact.objects.bulk_create(
+        (Contact(organization_id=organization, number=number) for organization, number in sorted(people)),
+        ignore_conflicts=True,
+    )
+    contacts = {
+        (contact.organization_id, contact.number): contact
+        for contact in Contact.objects.filter(organization__in=organizations, number__among=numbers)
+    }
+    Conversation.objects.bulk_create(
+        (
+            Conversation(
+                organization_id=did.organization_id,
+                did=did,
+                number=number,
+                contact=contacts[did.organization_id, number],
+                team_id=did.team_id,
+            )
+            for did, number in sorted(pairs, key=lambda pair: (pair[0].pk, pair[1]))
+        ),
+        ignore_conflicts=True,
+    )
 
 
 def thread_for(did: Did, number: str) -> Conversation:
     """The one thread of a DID and a number."""
-    threads = Conversation.objects.select_related("did__account", "organization")
-    known = threads.filter(did=did, number=number).first()
-    if known is not None:
-        return known
-    contact, _ = Contact.objects.get_or_create(organization_id=did.organization_id, number=number)
-    conversation, _ = threads.get_or_create(
-        did=did,
-        number=number,
-        defaults={"organization_id": did.organization_id, "contact": contact, "team_id": did.team_id},
-    )
-    return conversation
+    thread = _threads([(did, number)])[did.pk, number]
+    return Conversation.objects.select_related("did__account", "organization").get(pk=thread.pk)
 
 
-def _write(account: CarrierAccount, conversation: Conversation, event: InboundMessage) -> Message:
-    return Message.objects.create(
-        organization_id=conversation.organization_id,
-        conversation=conversation,
+def _arrival(account: CarrierAccount, event: InboundMessage, did: Did, thread: Conversation) -> Arrival:
+    message = Message(
+        organization_id=thread.organization_id,
+        conversation=thread,
         direction=Direction.IN,
-        number=conversation.number,
+        number=thread.number,
         body=event.body,
         has_media=bool(event.media),
         state=State.RECEIVED,
-        account=account,
+        account_id=account.pk,
         carrier_id=event.carrier_id,
         carrier_at=event.at,
         created_at=database_now(),
     )
+    return Arrival(account, event, did, thread, message, classify(event.body))
 
 
-def _show(conversation: Conversation, message: Message) -> None:
-    """The thread waits for an answer and opens again."""
-    columns = news.newest(message, preview=(message.body or "Picture")[:PREVIEW])
-    Conversation.objects.filter(pk=conversation.pk).update(
-        **columns,
-        last_heard_at=message.created_at,
-        heard=F("heard") + 1,
-        waiting_since=Coalesce("waiting_since", Value(message.created_at)),
-        state=Conversation.State.OPEN,
-    )
+def _write(arrivals: Sequence[Arrival]) -> list[Arrival]:
+    """Those that were not here before: a carrier may tell us twice, in one batch or in two that run at once."""
+    fresh = _fresh(arrivals)
+    try:
+        with transaction.atomic():
+            Message.objects.bulk_create([one.message for one in fresh])
+    except IntegrityError:  # another worker has written one of them since; there is no knowing which but by looking
+        rest = _fresh(fresh)
+        if len(rest) == len(fresh):
+            raise
+        return _write(rest)
+    return fresh
 
 
-def _weigh(conversation: Conversation, message: Message) -> None:
+def _fresh(arrivals: Sequence[Arrival]) -> list[Arrival]:
+    by_id = {(one.account.pk, one.event.carrier_id): one for one in reversed(arrivals)}
+    accounts, carrier_ids = {account_id for account_id, _ in by_id}, [carrier_id for _, carrier_id in by_id]
+    known = Message.objects.filter(account__in=accounts, carrier_id__among=carrier_ids)
+    here = set(known.values_list("account_id", "carrier_id"))
+    return [one for name, one in reversed(by_id.items()) if name not in here]
+
+
+def show(arrivals: Sequence[Arrival]) -> None:
+    """Have their threads wait for an answer and open again; weigh what they say; send what must be answered."""
+    for some in _up_to_wrong_numbers(arrivals):
+        _show(some)
+    news.changed(one.thread.pk for one in arrivals)
+
+
+def _up_to_wrong_numbers(arrivals: Sequence[Arrival]) -> Iterator[Sequence[Arrival]]:
+    """In as few pieces as may be shown at once: such a text closes its thread, and a later one opens it again."""
+    start = 0
+    for end, one in enumerate(arrivals, 1):
+        if one.verdict.kind == Kind.WRONG_NUMBER or end == len(arrivals):
+            yield arrivals[start:end]
+            start = end
+
+
+def _show(arrivals: Sequence[Arrival]) -> None:
+    by_thread: dict[int, list[Arrival]] = defaultdict(list)
+    for one in arrivals:
+        by_thread[one.thread.pk].append(one)
+    for told in by_thread.values():
+        if told[0].thread.team_id != told[0].did.team_id:
+            conversations.move_to_did_team(told[0].thread)
+    _show_newest(by_thread)
+    for one in arrivals:
+        _expect_pictures(one)
+        _weigh(one)
+        _reply_if_required(one)
+
+
+def _expect_pictures(arrival: Arrival) -> None:
+    if arrival.event.media:
+        for row in media.expect(arrival.message.pk, arrival.account.organization_id, arrival.event.media):
+            doorbell.ring_on_commit("messaging.fetch_media", attachment_id=row.pk)
+
+
+def _weigh(arrival: Arrival) -> None:
     """What the text says besides: a wrong number is closed, doubt is for a person to read."""
-    verdict = classify(message.body)
+    verdict, message = arrival.verdict, arrival.message
     if verdict.kind == Kind.DOUBT:
         doubts.hear(message, verdict)
     elif verdict.kind == Kind.START:
         doubts.settle_by_wish(message.organization_id, message.number, opted_out=False)
     elif verdict.kind == Kind.WRONG_NUMBER:
-        conversations.close_wrong_number(conversation)
+        conversations.close_wrong_number(arrival.thread)
 
 
-def park(account: CarrierAccount, event: InboundMessage) -> None:
-    """Keep a text to a number that is no DID of ours: shown to the dialer admin, placed when the DID is there."""
-    ParkedText.objects.get_or_create(
-        account=account,
-        carrier_id=event.carrier_id,
-        defaults={
-            "to_number": event.to_number,
-            "from_number": event.from_number,
-            "body": event.body,
-            "media": [{"url": one.url, "content_type": one.content_type} for one in event.media],
-            "answered_by_carrier": event.answered_by_carrier,
-            "carrier_at": event.at,
-        },
-    )
+def _show_newest(by_thread: Mapping[int, Sequence[Arrival]]) -> None:
+    """The rows of the inbox, sent to the database together: one statement for all would cost more to compose."""
+    at = connection.ops.adapt_datetimefield_value
+    rows = []
+    for pk, told in sorted(by_thread.items()):
+        first, newest = told[0].message, told[-1].message
+        rows.append(
+            {
+                "thread": pk,
+                "newest": newest.pk,
+                "at": at(newest.created_at),
+                "preview": (newest.body or "Picture")[:PREVIEW],
+                "count": len(told),
+                "since": at(first.created_at),
+            }
+        )
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.executemany(SHOW, rows)
+
+
+def park(texts: Iterable[Text]) -> None:
+    """Keep texts to numbers that are no DIDs of ours: shown to the dialer admin, placed when the DID is there."""
+    rows = [
+        ParkedText(
+            account_id=account.pk,
+            carrier_id=event.carrier_id,
+            to_number=event.to_number,
+            from_number=event.from_number,
+            body=event.body,
+            media=[{"url": one.url, "content_type": one.content_type} for one in event.media],
+            answered_by_carrier=event.answered_by_carrier,
+            carrier_at=event.at,
+        )
+        for account, event in texts
+    ]
+    ParkedText.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 def place_parked() -> int:
@@ -261,15 +395,16 @@ def _event(parked: ParkedText) -> InboundMessage:
 # --- The one required reply ---
 
 
-def _reply_if_required(account: CarrierAccount, conversation: Conversation, event: InboundMessage) -> None:
+def _reply_if_required(arrival: Arrival) -> None:
     """Confirm STOP and START, answer HELP: once, only where the carrier does not, only while it is fresh."""
-    verdict = classify(event.body)
-    if verdict.kind == Kind.START and optout.suppression_for(conversation.organization_id, conversation.number):
+    event, verdict, thread = arrival.event, arrival.verdict, arrival.thread
+    if verdict.kind == Kind.START and optout.suppression_for(thread.organization_id, thread.number):
         text = "The person opted out after saying START, so the opt-out stands. Another START would lift it."
-        ThreadNote.objects.create(conversation=conversation, kind="start_too_old", text=text)
+        ThreadNote.objects.create(conversation_id=thread.pk, kind="start_too_old", text=text)
         return
-    if verdict.kind not in ANSWERED or event.answered_by_carrier or carriers.get(account.kind).ANSWERS_STOP:
+    if verdict.kind not in ANSWERED or event.answered_by_carrier or carriers.get(arrival.account.kind).ANSWERS_STOP:
         return
+    conversation = Conversation.objects.select_related("did__account", "organization").get(pk=arrival.thread.pk)
     if not _first_of_its_kind(conversation, verdict, event.at):
         return
     if event.at is not None and timezone.now() - event.at > FRESH:

@@ -51,32 +51,41 @@ def of_parts(states: Sequence[str]) -> State:
 
 def lock_messages(attempt_ids: Collection[int]) -> None:
     """Hold the messages of these attempts, in one order for everybody, until the transaction ends."""
-    rows = Message.objects.select_for_update().filter(attempts__among=attempt_ids).order_by("pk")
-    list(rows.values_list("pk", flat=True))
+    rows = Message.objects.select_for_update(of=("self",), no_key=True).filter(attempts__among=attempt_ids)
+    list(rows.order_by("pk").values_list("pk", flat=True))
 
 
 def refresh(attempt_ids: Collection[int]) -> None:
     """Bring attempts, their messages and what the inbox shows in line with the parts. The caller holds the messages."""
+    news.tell(move(attempt_ids))
+
+
+def move(attempt_ids: Collection[int]) -> set[int]:
+    """`refresh`, but the caller tells the screens: the messages that moved."""
     states: dict[int, list[str]] = defaultdict(list)
-    for attempt_id, state in AttemptPart.objects.filter(attempt__among=attempt_ids).values_list("attempt_id", "state"):
-        states[attempt_id].append(state)
-    attempts = Attempt.objects.filter(pk__among=list(states)).only("id", "message_id", "number", "state")
-    moved: dict[State, list[Attempt]] = defaultdict(list)
-    for attempt in attempts:
-        new = of_parts(states[attempt.pk])
-        if attempt.state != new:
-            moved[new].append(attempt)
-    for state, rows in moved.items():
-        Attempt.objects.filter(pk__among=[row.pk for row in rows]).update(state=state)
-        _move_messages(rows, state)
-    news.tell(row.message_id for rows in moved.values() for row in rows)
+    attempts: dict[int, tuple[str, int, int]] = {}
+    rows = AttemptPart.objects.filter(attempt__among=attempt_ids).values_list(
+        "attempt_id", "state", "attempt__state", "attempt__number", "attempt__message_id"
+    )
+    for attempt_id, part_state, state, number, message_id in rows:
+        states[attempt_id].append(part_state)
+        attempts[attempt_id] = state, number, message_id
+    moved: dict[State, list[int]] = defaultdict(list)
+    for attempt_id, (state, _, _) in attempts.items():
+        new = of_parts(states[attempt_id])
+        if state != new:
+            moved[new].append(attempt_id)
+    for new, pks in moved.items():
+        Attempt.objects.filter(pk__among=pks).update(state=new)
+        _move_messages([attempts[pk][1:] for pk in pks], new)
+    return {attempts[pk][2] for pks in moved.values() for pk in pks}
 
 
-def _move_messages(attempts: Iterable[Attempt], state: State) -> None:
-    """Move those messages whose newest attempt this is, and the conversations that show them."""
+def _move_messages(attempts: Iterable[tuple[int, int]], state: State) -> None:
+    """Move those messages whose newest attempt this is. `attempts`: number and message of each."""
     by_number: dict[int, list[int]] = defaultdict(list)
-    for attempt in attempts:
-        by_number[attempt.number].append(attempt.message_id)
+    for number, message_id in attempts:
+        by_number[number].append(message_id)
     for number, message_ids in by_number.items():
         movable = Message.objects.filter(Q(state__in=MOVABLE), pk__among=message_ids, attempts_made=number)
         if state == State.DELIVERED:

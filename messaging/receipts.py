@@ -1,33 +1,64 @@
 """Receipts: every status is kept; those of parts we know climb the ladder, early ones are parked and found again."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from datetime import datetime
+from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Subquery
+from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 
-from messaging import ladder, references
+from messaging import ladder, news, references
 from messaging.models import Attempt, AttemptPart, Delivery, Message, Receipt, State
 from trunks import carriers
 from trunks.carriers.events import Status, StatusUpdate
 from trunks.models import CarrierAccount
 
 Heard = tuple[StatusUpdate, Delivery | None]
+Name = tuple[UUID, str]  # what names a part: the account and the carrier's id
+Owner = tuple[int, int]  # a part and its attempt
 
 
 @transaction.atomic
 def apply(account: CarrierAccount, heard: Sequence[Heard]) -> None:
     """Keep these statuses and let the texts they speak of climb. Idempotent: each event counts once."""
-    Receipt.objects.bulk_create((_receipt(account, *one) for one in heard), ignore_conflicts=True)
-    _parts_by_reference(account, [update for update, _ in heard])
-    settle(account, {update.carrier_id for update, _ in heard})
+    news.tell(take({account: heard}))
 
 
-def _receipt(account: CarrierAccount, update: StatusUpdate, delivery: Delivery | None) -> Receipt:
+def take(heard: Mapping[CarrierAccount, Sequence[Heard]]) -> set[int]:
+    """`apply` for several accounts at once: the messages that moved, of which the caller tells the screens.
+
+    The caller is in a transaction that holds no message yet. The number of statements does not grow with the receipts.
+    """
+    names = {(account.pk, update.carrier_id) for account, told in heard.items() for update, _ in told}
+    owners = _owners(names)
+    named = _attempts_by_reference(heard, names - owners.keys())
+    ladder.lock_messages({*(attempt_id for _, attempt_id in owners.values()), *named.values()})
+    owners |= _make_parts(named)
+    receipts = [
+        _receipt(account, update, delivery, owners.get((account.pk, update.carrier_id)))
+        for account, told in heard.items()
+        for update, delivery in told
+    ]
+    Receipt.objects.bulk_create(receipts, ignore_conflicts=True)
+    return _climb(heard, owners, receipts)
+
+
+def settle(account: CarrierAccount, carrier_ids: Collection[str]) -> None:
+    """Tie parked receipts to their parts and move what they move; those that still have no part stay parked.
+
+    The caller is in a transaction.
+    """
+    owners = _owners({(account.pk, carrier_id) for carrier_id in carrier_ids})
+    ladder.lock_messages({attempt_id for _, attempt_id in owners.values()})
+    news.tell(_climb([account], owners, []))
+
+
+def _receipt(account: CarrierAccount, update: StatusUpdate, delivery: Delivery | None, owner: Owner | None) -> Receipt:
     return Receipt(
-        account=account,
+        account_id=account.pk,
+        part_id=owner[0] if owner else None,
         carrier_id=update.carrier_id,
         status=update.status,
         word=update.word[:60],
@@ -38,71 +69,102 @@ def _receipt(account: CarrierAccount, update: StatusUpdate, delivery: Delivery |
         is_provisional=update.provisional,
         is_final=update.final,
         reference=update.reference[:80],
-        delivery=delivery,
+        delivery_id=delivery.pk if delivery else None,
     )
 
 
-def _parts_by_reference(account: CarrierAccount, updates: Iterable[StatusUpdate]) -> None:
+# --- Whose receipt it is ---
+
+
+def _owners(names: Collection[Name]) -> dict[Name, Owner]:
+    """Those of the named parts that we know."""
+    accounts, carrier_ids = {account_id for account_id, _ in names}, [carrier_id for _, carrier_id in names]
+    parts = AttemptPart.objects.filter(account__in=accounts, carrier_id__among=carrier_ids)
+    rows = parts.values_list("account_id", "carrier_id", "pk", "attempt_id")
+    return {
+        (account_id, carrier_id): (pk, attempt_id)
+        for account_id, carrier_id, pk, attempt_id in rows
+        if (account_id, carrier_id) in names
+    }
+
+
+def _attempts_by_reference(heard: Mapping[CarrierAccount, Sequence[Heard]], unknown: Set[Name]) -> dict[Name, int]:
     """A receipt may be quicker than the send's own answer, or all we ever hear: its reference says whose it is."""
-    named = {update.carrier_id: attempt for update in updates if (attempt := references.read(update.reference))}
-    known = AttemptPart.objects.filter(account=account, carrier_id__among=named).values_list("carrier_id", flat=True)
-    spoken_of = set(named.values())
-    for carrier_id in set(known):
-        del named[carrier_id]
+    named = {
+        (account.pk, update.carrier_id): attempt_id
+        for account, told in (heard.items() if unknown else ())
+        for update, _ in told
+        if (account.pk, update.carrier_id) in unknown and (attempt_id := references.read(update.reference))
+    }
+    ours = set(Attempt.objects.filter(pk__among=named.values()).values_list("pk", "account_id"))
+    return {name: attempt_id for name, attempt_id in named.items() if (attempt_id, name[0]) in ours}
+
+
+def _make_parts(named: Mapping[Name, int]) -> dict[Name, Owner]:
+    """Parts of these attempts, whose messages are held: the send's own record, which holds them too, comes or came."""
     if not named:
-        return
-    # Before the parts, as `outcomes.record` does: each would wait for the other at the deadlock's price of a second.
-    ladder.lock_messages(spoken_of)
-    ours = set(Attempt.objects.filter(pk__among=named.values(), account=account).values_list("pk", flat=True))
+        return {}
     AttemptPart.objects.bulk_create(
         (
-            AttemptPart(attempt_id=attempt_id, account=account, carrier_id=carrier_id)
-            for carrier_id, attempt_id in named.items()
-            if attempt_id in ours
+            AttemptPart(attempt_id=attempt_id, account_id=account_id, carrier_id=carrier_id)
+            for (account_id, carrier_id), attempt_id in named.items()
         ),
         ignore_conflicts=True,
     )
+    return _owners(named.keys())
 
 
-def settle(account: CarrierAccount, carrier_ids: Collection[str]) -> None:
-    """Tie receipts to their parts and move what they move. Receipts without a part stay parked.
+# --- What it moves ---
 
-    The caller is in a transaction. Every receipt of these ids is looked at anew, so the order of arrival is no matter.
+
+def _climb(accounts: Iterable[CarrierAccount], owners: Mapping[Name, Owner], receipts: Iterable[Receipt]) -> set[int]:
+    """Let these receipts, and parked ones of the same parts, move parts, attempts and messages; which messages moved.
+
+    The caller holds the messages. Repeats do no harm: what a receipt could move, it has moved the first time.
     """
-    attempt_ids = set(
-        AttemptPart.objects.filter(account=account, carrier_id__among=carrier_ids).values_list("attempt_id", flat=True)
-    )
-    if not attempt_ids:
-        return
-    ladder.lock_messages(attempt_ids)
-    same = AttemptPart.objects.filter(account=OuterRef("account_id"), carrier_id=OuterRef("carrier_id"))
-    parked = Receipt.objects.filter(account=account, carrier_id__among=carrier_ids, part=None)
-    parked.update(part=Subquery(same.values("pk")[:1]))
-    parts = AttemptPart.objects.filter(account=account, carrier_id__among=carrier_ids)
-    receipts: dict[int, list[Receipt]] = defaultdict(list)
-    for receipt in Receipt.objects.filter(part__in=parts).order_by("carrier_at", "id"):
-        receipts[receipt.part_id or 0].append(receipt)
-    _climb(list(parts), receipts)
-    _explain(account, [receipt for rows in receipts.values() for receipt in rows])
-    ladder.refresh(attempt_ids)
+    if not owners:
+        return set()
+    by_part: dict[int, list[Receipt]] = defaultdict(list)
+    for receipt in [*_tie_parked(owners), *receipts]:
+        if receipt.part_id is not None:
+            by_part[receipt.part_id].append(receipt)
+    _move_parts(by_part)
+    bad = [one for told in by_part.values() for one in told if one.status in (Status.UNDELIVERED, Status.FAILED)]
+    for account in accounts if bad else ():
+        _explain(account, [one for one in bad if one.account_id == account.pk])
+    return ladder.move({attempt_id for _, attempt_id in owners.values()})
 
 
-def _climb(parts: Iterable[AttemptPart], receipts: dict[int, list[Receipt]]) -> None:
+def _tie_parked(owners: Mapping[Name, Owner]) -> list[Receipt]:
+    """Receipts that came before their parts were known."""
+    accounts, carrier_ids = {account_id for account_id, _ in owners}, [carrier_id for _, carrier_id in owners]
+    parked = Receipt.objects.filter(account__in=accounts, carrier_id__among=carrier_ids, part=None)
+    tied = [one for one in parked if (one.account_id, one.carrier_id) in owners]
+    for receipt in tied:
+        receipt.part_id, _ = owners[receipt.account_id, receipt.carrier_id]
+    if tied:
+        Receipt.objects.bulk_update(tied, ["part"])
+    return tied
+
+
+def _move_parts(receipts: Mapping[int, Sequence[Receipt]]) -> None:
     moved: dict[tuple[str, bool], list[int]] = defaultdict(list)
-    for part in parts:
-        before = part.state, part.is_provisional
-        for receipt in receipts[part.pk]:
-            _step(part, receipt)
-        if (part.state, part.is_provisional) != before:
-            moved[part.state, part.is_provisional].append(part.pk)
+    parts = AttemptPart.objects.filter(pk__among=list(receipts)).values_list("pk", "state", "is_provisional")
+    for pk, state, is_provisional in parts:
+        after = _after(state, is_provisional, receipts[pk])
+        if after != (state, is_provisional):
+            moved[after].append(pk)
     for (state, is_provisional), pks in moved.items():
         AttemptPart.objects.filter(pk__among=pks).update(state=state, is_provisional=is_provisional)
 
 
-def _step(part: AttemptPart, receipt: Receipt) -> None:
-    state = ladder.OF_STATUS.get(Status(receipt.status))  # an unknown word is kept and moves nothing
-    if state and ladder.climbs(part.state, state, is_provisional=part.is_provisional):
-        part.state, part.is_provisional = state, receipt.is_provisional
+def _after(state: str, is_provisional: bool, receipts: Iterable[Receipt]) -> tuple[str, bool]:
+    """Where a part stands after these."""
+    for receipt in sorted(receipts, key=lambda one: one.carrier_at):
+        new = ladder.OF_STATUS.get(Status(receipt.status))  # an unknown word is kept and moves nothing
+        if new and ladder.climbs(state, new, is_provisional=is_provisional):
+            state, is_provisional = new, receipt.is_provisional
+    return state, is_provisional
 
 
 def _explain(account: CarrierAccount, receipts: Iterable[Receipt]) -> None:
@@ -110,13 +172,16 @@ def _explain(account: CarrierAccount, receipts: Iterable[Receipt]) -> None:
     carrier = carriers.get(account.kind)
     by_cause: dict[tuple[str, str], list[int]] = defaultdict(list)
     for receipt in receipts:
-        if receipt.status in (Status.UNDELIVERED, Status.FAILED) and receipt.part_id:
-            by_cause[receipt.reason, receipt.code].append(receipt.part_id)
+        by_cause[receipt.reason, receipt.code].append(receipt.part_id or 0)
     for (reason, code), part_ids in by_cause.items():
         why = (carrier.error_help(code) or "The carrier could not deliver it and gave no reason that we know.")[:300]
         attempts = Attempt.objects.filter(parts__in=part_ids)
         attempts.update(reason=reason, code=code, why=why)
-        Message.objects.filter(attempts__in=attempts).exclude(state=State.DELIVERED).update(reason=reason, why=why)
+        newest = attempts.filter(number=F("message__attempts_made"))
+        Message.objects.filter(attempts__in=newest).exclude(state=State.DELIVERED).update(reason=reason, why=why)
+
+
+# --- Parked ones ---
 
 
 def settle_parked(since: datetime) -> int:

@@ -32,8 +32,7 @@ def dispatch_lane(*, lane_id: int, **_: Any) -> None:
 
 @app.task(name="messaging.process_deliveries")
 def process_deliveries(**_: Any) -> None:
-    while deliveries.process() == deliveries.BATCH:
-        pass
+    deliveries.work_off()
 
 
 @app.task(name="messaging.fetch_media")

@@ -2,13 +2,12 @@
 
 from django.urls import path
 
-from messaging import webhooks
+from messaging import hooks
 from messaging.media import link_view
 from messaging.views import compose, deliveries, inbox, media, reviews, thread, unknown
-from portal import metrics
 
 urlpatterns = [
-    path("hooks/<slug:kind>/<uuid:account_id>/", metrics.timed(webhooks.hook), name="hook"),
+    *hooks.urlpatterns,
     path("m/<str:token>/", link_view, name="media-link"),
     path("<slug:slug>/dids/unknown/", unknown.unknown_dids, name="unknown-dids"),
     path("<slug:slug>/carriers/<uuid:account_id>/webhooks/", deliveries.deliveries, name="deliveries"),

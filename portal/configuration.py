@@ -13,6 +13,8 @@ import environ
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
+KEPT_SECONDS = 600
+
 
 class BadSetting(ImproperlyConfigured):
     """A setting that cannot be used. The text is a sentence for the operator."""
@@ -106,12 +108,18 @@ class Configuration:
         return sorted({"127.0.0.1", "localhost", "[::1]", urlsplit(public_url).hostname or "localhost"})
 
     def database(self) -> dict[str, Any]:
-        """SQLite with immediate transactions, or PostgreSQL through a pool (ASGI threads keep no connections)."""
+        """SQLite with immediate transactions, or PostgreSQL through a pool (ASGI threads keep no connections).
+
+        Threads that live long keep theirs (portal/wsgi.py): taking one from the pool and giving it back costs as much
+        as a small statement.
+        """
         if not os.environ.get("DATABASE_URL"):
             return _sqlite(self.data_dir / "portal.sqlite3")
         database: dict[str, Any] = self.env.db_url("DATABASE_URL")
         if not str(database["ENGINE"]).endswith("postgresql"):
             raise BadSetting("DATABASE_URL must name a PostgreSQL database; leave it out for the embedded one.")
+        if self.boolean("PORTAL_KEPT_CONNECTIONS", False):
+            return database | {"CONN_MAX_AGE": KEPT_SECONDS}
         size = self.integer("PORTAL_DATABASE_POOL", 16)
         database["OPTIONS"] = {**database.get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": size, "timeout": 10}}
         return database

@@ -43,16 +43,18 @@ def hooks_first(get_response: Next) -> Next:
     """Carriers' requests need no session, no cookies and no page: they go to their view at once."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        if not request.path_info.startswith(HOOKS):
-            return get_response(request)
-        try:
-            match = resolve(request.path_info)
-        except Http404:
-            return HttpResponse(status=404)
-        response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
-        return response
+        return answer_hook(request) if request.path_info.startswith(HOOKS) else get_response(request)
 
     return middleware
+
+
+def answer_hook(request: HttpRequest) -> HttpResponse:
+    try:
+        match = resolve(request.path_info, "messaging.hooks")
+    except Http404:
+        return HttpResponse(status=404)
+    response: HttpResponse = match.func(request, *match.args, **match.kwargs)
+    return response
 
 
 class OrganizationMiddleware:

@@ -1,6 +1,8 @@
 """Carrier accounts: connecting one, trying its credentials, and handing it to a carrier as plain values."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from time import monotonic
 from typing import TypeVar
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -19,6 +21,7 @@ from trunks.carriers.base import Account, Carrier, CarrierError
 from trunks.models import CarrierAccount
 
 T = TypeVar("T")
+KNOWN_SECONDS = 1.0
 
 
 class AccountRefused(ValueError):
@@ -62,6 +65,40 @@ def set_trouble(account_id: UUID, organization_id: int, why: str) -> None:
     since = Coalesce("trouble_since", Now()) if why else None
     CarrierAccount.objects.filter(pk=account_id).update(trouble=why[:300], trouble_since=since)
     live.publish(organization_id, "org", "carriers", [str(account_id)])
+
+
+# --- At the webhook door ---
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An active account as it was read less than KNOWN_SECONDS ago. `until`: by the monotonic clock."""
+
+    row: CarrierAccount
+    seen: Account
+    until: float
+
+
+_known: dict[UUID, Known] = {}  # active accounts alone: strangers' guesses leave nothing here
+
+
+def known(kind: str, account_id: UUID) -> Known | None:
+    """The active account of a webhook's address. What changes on it counts here within KNOWN_SECONDS."""
+    found = _known.get(account_id)
+    if found is None or found.until < monotonic():
+        return known_anew(kind, account_id)
+    return found if found.row.kind == kind else None
+
+
+def known_anew(kind: str, account_id: UUID) -> Known | None:
+    """`known`, read from the database."""
+    rows = CarrierAccount.objects.select_related("organization")
+    row = rows.filter(pk=account_id, kind=kind, is_active=True).first()
+    if row is None:
+        _known.pop(account_id, None)
+        return None
+    _known[account_id] = found = Known(row, as_carrier_account(row), monotonic() + KNOWN_SECONDS)
+    return found
 
 
 # --- Connecting ---

@@ -35,8 +35,10 @@ class Trouble:
 def json_of(body: bytes) -> Any:
     """The JSON value, or UnreadableBody."""
     try:
-        value = json.loads(body, parse_constant=_no_number, parse_float=_finite)
-        return _storable(value)
+        text = body.decode(json.detect_encoding(body), "surrogatepass")
+        value = _decoder.decode(text)
+        # What a database refuses comes as an escape or, in a text that is not ASCII, as it is; most have neither.
+        return value if text.isascii() and "\\u" not in text else _storable(value)
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
         raise UnreadableBody(f"not JSON: {type(error).__name__}") from error
 
@@ -125,6 +127,9 @@ def _no_number(word: str) -> None:
 def _finite(digits: str) -> float | None:
     value = float(digits)
     return value if math.isfinite(value) else None
+
+
+_decoder = json.JSONDecoder(parse_constant=_no_number, parse_float=_finite)
 
 
 def _storable(value: Any) -> Any:
