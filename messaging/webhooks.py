@@ -4,7 +4,6 @@ Everything else is `process`'s, in a worker: what is stored here is lost to nobo
 """
 
 import hashlib
-import json
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -12,12 +11,12 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.utils import timezone
 
-from messaging import doorbell, inbound
+from messaging import doorbell, inbound, shelf
 from messaging.models import Delivery, RefusedDelivery
 from trunks import accounts, carriers
 from trunks.accounts import Known
@@ -27,15 +26,8 @@ from trunks.models import CarrierAccount
 
 log = structlog.get_logger(__name__)
 KEPT_REFUSALS = 20  # of an account, the newest
-KEPT_HEADERS = frozenset({"content-type", "user-agent"})
 TASK = "messaging.process_deliveries"
 RING_SECONDS = 0.1
-TABLE = Delivery._meta.db_table
-STORE = f"""
-    INSERT INTO {TABLE} (account_id, key, url, headers, body, seen, tries, error) VALUES (%s, %s, %s, %s, %s, 1, 0, '')
-    ON CONFLICT (account_id, key) DO UPDATE SET seen = {TABLE}.seen + 1 RETURNING id, seen
-"""  # noqa: S608 - the model's own name
-
 _next_ring = 0.0  # by the monotonic clock
 
 
@@ -115,10 +107,10 @@ def take(account: CarrierAccount, carrier: Carrier, webhook: Webhook) -> None:
         _store_unreadable(account, key, webhook, error)
         return
     if not wishes:  # most of them: one statement, which needs no transaction around it
-        _, seen = _store(account, key, webhook)
+        _, seen = shelf.put_together(account, key, webhook)
     else:
         with transaction.atomic():
-            _, seen = _store(account, key, webhook)
+            _, seen = shelf.put(account, key, webhook)
             if seen == 1:
                 inbound.hear_wishes(account, wishes)
     if seen == 1:
@@ -138,20 +130,10 @@ def _ring() -> None:
 @transaction.atomic
 def _store_unreadable(account: CarrierAccount, key: str, webhook: Webhook, error: UnreadableBody) -> None:
     """Verified but not as documented: kept, answered 200 (a repeat would be no better) and shown by `doctor`."""
-    delivery_id, seen = _store(account, key, webhook)
+    delivery_id, seen = shelf.put(account, key, webhook)
     if seen == 1:
         Delivery.objects.filter(pk=delivery_id).update(error=str(error)[:300], processed_at=timezone.now())
         log.warning("webhook.unreadable", account=str(account.pk), delivery=delivery_id)
-
-
-def _store(account: CarrierAccount, key: str, webhook: Webhook) -> tuple[int, int]:
-    """The row's id and how often it has been seen, in one statement: two equal requests at once give one row."""
-    kept = {name: value for name, value in webhook.headers.items() if name in KEPT_HEADERS}
-    account_id = CarrierAccount._meta.pk.get_db_prep_value(account.pk, connection)
-    with connection.cursor() as cursor:
-        cursor.execute(STORE, [account_id, key, webhook.url[-500:], json.dumps(kept), webhook.body])
-        delivery_id, seen = cursor.fetchone()
-    return delivery_id, seen
 
 
 def _count_refusal(account: CarrierAccount, webhook: Webhook, error: BadSignature) -> None:
