@@ -2,8 +2,11 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from django.db import connection, transaction
@@ -21,6 +24,7 @@ from trunks.models import CarrierAccount
 log = structlog.get_logger(__name__)
 BATCH = 500
 MAX_TRIES = 5
+CLAIMING = 1_936_027  # names our advisory locks in PostgreSQL
 
 _turn = threading.Lock()
 _is_asked = False
@@ -45,14 +49,55 @@ def work_off() -> None:
 def process() -> int:
     """Work off one batch. How many deliveries it took; 0 when nothing waits (or other workers hold the rest)."""
     try:
-        with transaction.atomic():
-            batch = list(_waiting().filter(tries=0)[:BATCH])
+        with _turn_to_claim() as end_turn, transaction.atomic():
+            batch = _read(list(_waiting().filter(tries=0)[:BATCH]))
+            _hold_people(batch.texts)
+            end_turn()
             _work(batch)
     except Exception:
         # One bad delivery must not hold up the others: each gets a transaction of its own.
         log.exception("deliveries.batch_failed")
         return _one_by_one(tries=0)
-    return len(batch) or _one_by_one(tries__gt=0)
+    return len(batch.deliveries) or _one_by_one(tries__gt=0)
+
+
+# --- Claiming ---
+
+
+@contextmanager
+def _turn_to_claim() -> Iterator[Callable[[], None]]:
+    """Workers claim one after the other, each with the people whose texts it has got; gives what ends the turn.
+
+    Thus nobody writes a person's later text while another worker still has an earlier one. The turn is no part of the
+    transaction, which lies inside: others go on claiming while this batch is worked off.
+    """
+    if connection.vendor != "postgresql":
+        yield lambda: None  # a transaction of SQLite is alone from its begin to its end
+        return
+    is_held = True
+
+    def end() -> None:
+        nonlocal is_held
+        if is_held:
+            _lock("pg_advisory_unlock(%s)", CLAIMING)
+        is_held = False
+
+    _lock("pg_advisory_lock(%s)", CLAIMING)
+    try:
+        yield end
+    finally:
+        end()
+
+
+def _hold_people(texts: Iterable[inbound.Text]) -> None:
+    people = sorted({event.from_number for _, event in texts})
+    if people and connection.vendor == "postgresql":
+        _lock("pg_advisory_xact_lock(%s, hashtext(person)) FROM UNNEST(%s::text[]) AS person", CLAIMING, people)
+
+
+def _lock(call: str, *values: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {call}", values)
 
 
 def _waiting() -> QuerySet[Delivery]:
@@ -67,7 +112,7 @@ def _one_by_one(**which: int) -> int:
     for pk in pks:
         try:
             with transaction.atomic():
-                _work(list(_waiting().filter(pk=pk)))
+                _work(_read(list(_waiting().filter(pk=pk))))
         except Exception as error:
             log.exception("deliveries.failed", delivery=pk)
             _put_off(pk, error)
@@ -81,30 +126,48 @@ def _put_off(pk: int, error: Exception) -> None:
     rows.filter(tries__gte=MAX_TRIES).update(processed_at=timezone.now())
 
 
-def _work(batch: Sequence[Delivery]) -> None:
-    """All messages first, then their conversations: everybody locks them in this order."""
-    if not batch:
-        return
-    accounts = CarrierAccount.objects.select_related("organization").in_bulk({one.account_id for one in batch})
+# --- Working ---
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Deliveries and what they say."""
+
+    deliveries: Sequence[Delivery]
+    statuses: Mapping[CarrierAccount, Sequence[Heard]]
+    texts: Sequence[inbound.Text]
+
+
+def _read(deliveries: Sequence[Delivery]) -> Batch:
+    rows = CarrierAccount.objects.select_related("organization")
+    accounts = rows.in_bulk({delivery.account_id for delivery in deliveries})
     statuses: dict[CarrierAccount, list[Heard]] = defaultdict(list)
     texts: list[inbound.Text] = []
-    for delivery in batch:
+    for delivery in deliveries:
         account = delivery.account = accounts[delivery.account_id]
-        for event in _read(delivery):
+        for event in _events(delivery):
             if isinstance(event, StatusUpdate):
                 statuses[account].append((event, delivery))
             elif isinstance(event, InboundMessage):
                 texts.append((account, event))
             # Opt-outs that a carrier reports were heard at the door, before it was answered.
-    moved = receipts.take(statuses)
-    arrivals = inbound.take(texts)
+    return Batch(deliveries, statuses, texts)
+
+
+def _work(batch: Batch) -> None:
+    """All messages first, then their conversations: everybody locks them in this order."""
+    if not batch.deliveries:
+        return
+    moved = receipts.take(batch.statuses)
+    arrivals = inbound.take(batch.texts)
     _hold_threads([one.thread.pk for one in arrivals], moved)
     news.tell(moved)
     inbound.show(arrivals)
     now = timezone.now()
-    Delivery.objects.filter(pk__among=[delivery.pk for delivery in batch]).update(processed_at=now)
+    Delivery.objects.filter(pk__among=[one.pk for one in batch.deliveries]).update(processed_at=now)
     stale = Q(last_heard_at=None) | Q(last_heard_at__lt=now - timedelta(seconds=1))
-    CarrierAccount.objects.filter(stale, pk__in=list(accounts)).update(last_heard_at=now)
+    heard = {one.account_id for one in batch.deliveries}
+    CarrierAccount.objects.filter(stale, pk__in=heard).update(last_heard_at=now)
 
 
 def _hold_threads(pks: Collection[int], message_ids: Collection[int]) -> None:
@@ -113,7 +176,7 @@ def _hold_threads(pks: Collection[int], message_ids: Collection[int]) -> None:
     list(threads.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
 
 
-def _read(delivery: Delivery) -> list[Event]:
+def _events(delivery: Delivery) -> list[Event]:
     try:
         events = events_of(delivery)
     except UnreadableBody as error:

@@ -2,11 +2,14 @@
 
 import ipaddress
 import zoneinfo
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
 from django.contrib.messages import get_messages
+from django.core.handlers.exception import convert_exception_to_response
+from django.core.handlers.wsgi import WSGIRequest
+from django.db import close_old_connections
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.urls import resolve
@@ -14,6 +17,9 @@ from django.utils import timezone
 from django_htmx.http import HttpResponseClientRedirect, HttpResponseLocation
 
 from portal import access
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 Next = Callable[[HttpRequest], HttpResponseBase]
 HOOKS = "/hooks/"
@@ -43,12 +49,31 @@ def hooks_first(get_response: Next) -> Next:
     """Carriers' requests need no session, no cookies and no page: they go to their view at once."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        return answer_hook(request) if request.path_info.startswith(HOOKS) else get_response(request)
+        return _answer_hook(request) if request.path_info.startswith(HOOKS) else get_response(request)
 
     return middleware
 
 
-def answer_hook(request: HttpRequest) -> HttpResponse:
+def hooks_past(django: "WSGIApplication") -> "WSGIApplication":
+    """A WSGI application that leads hooks past Django's handler as well: the way in would cost more than the view.
+
+    What it leaves out has no meaning for them: middleware, and the signals around a request. Connections are looked
+    after here; faults are answered and logged by Django's own rules.
+    """
+    answer = cast("Callable[[HttpRequest], HttpResponse]", convert_exception_to_response(_answer_hook))
+
+    def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        if not environ.get("PATH_INFO", "").startswith(HOOKS):
+            return django(environ, start_response)
+        close_old_connections()
+        response = answer(WSGIRequest(environ))
+        start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
+        return [response.content]
+
+    return application
+
+
+def _answer_hook(request: HttpRequest) -> HttpResponse:
     try:
         match = resolve(request.path_info, "messaging.hooks")
     except Http404:

@@ -1,11 +1,14 @@
 """The ceiling of `webhooks`: Django with one view that reads the body and answers, on the same server.
 
-Settings, addresses and WSGI application in one, chosen by DJANGO_SETTINGS_MODULE=portal.benches.bare.
+Settings, addresses and applications in one, chosen by DJANGO_SETTINGS_MODULE=portal.benches.bare.
 """
 
 import os
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
+from django.core.asgi import get_asgi_application
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, re_path
@@ -28,12 +31,16 @@ urlpatterns = [path("healthz", take), re_path("^hooks/", take)]
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Any:
-    """Made on first use: this module is the settings as well, and must be importable before them."""
-    global _application
-    if _application is None:
-        os.environ["DJANGO_SETTINGS_MODULE"] = "portal.benches.bare"
-        _application = get_wsgi_application()
-    return _application(environ, start_response)
+    return _made(get_wsgi_application)(environ, start_response)
 
 
-_application: Any = None
+async def embedded(scope: Any, receive: Any, send: Any) -> None:
+    """For the server of embedded mode."""
+    await _made(get_asgi_application)(scope, receive, send)
+
+
+@cache
+def _made(make: Callable[[], Any]) -> Any:
+    """On first use: this module is the settings as well, and must be importable before them."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "portal.benches.bare"
+    return make()

@@ -8,8 +8,12 @@ import hmac
 import json
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
 
 from compliance.models import Suppression
 from messaging import references
@@ -49,12 +53,27 @@ class Customers:
         """A request that tells of a text from customer `index`."""
         return self._request(name, self._text(name, index))
 
+    def store(self, run: str, count: int) -> None:
+        """Webhooks as the door leaves them."""
+        names = [f"{run}-{index}" for index in range(count)]
+        url = accounts.webhook_url(self.account)
+        seed.in_bulk(
+            Delivery(account=self.account, key=name, url=url, body=self._body(name, self._event(name, index)))
+            for index, name in enumerate(names)
+        )
+
     def _webhook(self, name: str, index: int) -> bytes:
-        return self._request(name, self._text(name, index) if index % 5 == 4 else self._receipt(index))
+        return self._request(name, self._event(name, index))
+
+    def _event(self, name: str, index: int) -> dict[str, Any]:
+        return self._text(name, index) if index % 5 == 4 else self._receipt(index)
 
     def _request(self, name: str, event: dict[str, Any]) -> bytes:
-        body = json.dumps({"id": name, "events": [{"id": f"e-{name}", "at": _now(), **event}]}).encode()
+        body = self._body(name, event)
         return load.post(accounts.webhook_path(self.account), body, self._signed(body))
+
+    def _body(self, name: str, event: dict[str, Any]) -> bytes:
+        return json.dumps({"id": name, "events": [{"id": f"e-{name}", "at": _now(), **event}]}).encode()
 
     def _receipt(self, index: int) -> dict[str, Any]:
         attempt = self.attempts[index // 2 % len(self.attempts)]
@@ -104,25 +123,61 @@ def run(size: int | None) -> Iterator[Result]:
     backlog = size or BACKLOG
     customers = Customers(seed.house("http://127.0.0.1:1"), backlog // 2)
     seed.analyze()
-    web = processes.port("web")
+    yield from (in_production if settings.REDIS_URL else embedded)(customers, processes.port("web"), backlog)
+
+
+def in_production(customers: Customers, web: int, backlog: int) -> Iterator[Result]:
     ceiling = measure_ceiling(customers, web)
     with processes.wsgi("portal.wsgi", number=web):
         load.saturate(web, customers.webhooks("warm", 500))
-        yield saturation(customers, web, backlog, ceiling)
+        yield saturation(customers, web, backlog, ceiling, usual_ceiling=USUAL_CEILING)
         yield drain()
         with processes.workers(1):
             yield steady(customers, web)
 
 
+def embedded(customers: Customers, web: int, backlog: int) -> Iterator[Result]:
+    """Web and worker are one process, so that the worker is at work beside each of the first two."""
+    with uvicorn(web):
+        ceiling = best(customers, web)
+    with processes.program("up", "django", "up", "--no-demo", "--port", str(web)):
+        processes.until(lambda: processes.answers(web, "/healthz"), "the start of `up`")
+        load.saturate(web, customers.webhooks("warm", 500))
+        yield saturation(customers, web, backlog, ceiling)
+        processes.until(lambda: not waiting().exists(), "the end of the backlog", seconds=600)
+        yield steady(customers, web)
+    customers.store("backlog", backlog)
+    yield drain()
+
+
 def measure_ceiling(customers: Customers, web: int) -> float:
+    with processes.wsgi("portal.benches.bare:application", number=web, DJANGO_SETTINGS_MODULE="portal.benches.bare"):
+        return best(customers, web)
+
+
+@contextmanager
+def uvicorn(web: int) -> Iterator[None]:
+    """A bare view in the server of embedded mode."""
+    words = ["portal.benches.bare:embedded", "--port", str(web), "--log-level", "warning", "--no-access-log"]
+    with processes.program("bare", "uvicorn", *words, DJANGO_SETTINGS_MODULE="portal.benches.bare"):
+        processes.until(lambda: processes.answers(web, "/healthz"), "the start of the bare view")
+        yield
+
+
+def best(customers: Customers, web: int) -> float:
     """Requests a second of a bare view with the same server, bodies and connections; best of three."""
     requests = customers.webhooks("bare", BARE_REQUESTS)
-    with processes.wsgi("portal.benches.bare:application", number=web, DJANGO_SETTINGS_MODULE="portal.benches.bare"):
-        load.saturate(web, requests[:500])
-        return max(load.saturate(web, requests).rate for _ in range(BEST_OF))
+    load.saturate(web, requests[:500])
+    return max(load.saturate(web, requests).rate for _ in range(BEST_OF))
 
 
-def saturation(customers: Customers, web: int, count: int, ceiling: float) -> Result:
+def waiting() -> "QuerySet[Delivery]":
+    return Delivery.objects.filter(processed_at=None)
+
+
+def saturation(
+    customers: Customers, web: int, count: int, ceiling: float, *, usual_ceiling: float | None = None
+) -> Result:
     """The door alone: verified, stored, deduplicated, STOP applied. What it stores is the backlog of `drain`."""
     stored, stopped = Delivery.objects.count(), Suppression.objects.count()
     outcome = load.saturate(web, customers.webhooks("full", count))
@@ -132,7 +187,7 @@ def saturation(customers: Customers, web: int, count: int, ceiling: float) -> Re
         value=outcome.rate,
         unit="requests/s",
         ceiling=ceiling,
-        usual_ceiling=USUAL_CEILING,
+        usual_ceiling=usual_ceiling,
         detail={
             "database": processes.database_name(),
             "requests": count,
@@ -146,14 +201,13 @@ def saturation(customers: Customers, web: int, count: int, ceiling: float) -> Re
 
 def drain() -> Result:
     """How fast one worker works the backlog off."""
-    count = Delivery.objects.filter(processed_at=None).count()
+    count = waiting().count()
     texts = Message.objects.filter(direction="in").count()
     with processes.workers(1) as pids:
         cpu = processes.cpu_seconds(pids)
-        before = Delivery.objects.filter(processed_at=None).count()
+        before = waiting().count()
         started = time.perf_counter()
-        waiting = Delivery.objects.filter(processed_at=None)
-        processes.until(lambda: not waiting.exists(), "the end of the backlog", seconds=600, pause=0.05)
+        processes.until(lambda: not waiting().exists(), "the end of the backlog", seconds=600, pause=0.05)
         seconds = time.perf_counter() - started
         cpu = processes.cpu_seconds(pids) - cpu
     return at_least(

@@ -1,10 +1,13 @@
 """Stored webhooks, worked off in batches."""
 
 import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -23,6 +26,7 @@ from messaging.models import (
 from portal.models import LiveEvent
 from tests.messaging.threads import make_account, make_did, make_thread, say
 from tests.people import House
+from tests.portal.sandbox.process import until
 from trunks.models import CarrierAccount, Did
 
 pytestmark = pytest.mark.django_db
@@ -216,3 +220,84 @@ def test_the_number_of_statements_does_not_grow_with_the_batch(account: CarrierA
     assert statements("200", 3) == statements("201", 12)
     assert Message.objects.filter(state=State.DELIVERED).count() == 15
     assert Conversation.objects.filter(heard=1).count() == 30
+
+
+@pytest.fixture
+def second_worker() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
+        pool.submit(connections.close_all).result(10)
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time")
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_share_the_work_and_keep_a_persons_texts_in_order(
+    account: CarrierAccount, did: Did, monkeypatch: pytest.MonkeyPatch, second_worker: ThreadPoolExecutor
+) -> None:
+    """The first is slow: the second works off somebody else's text meanwhile, but not this person's next one."""
+    monkeypatch.setattr(deliveries, "BATCH", 1)
+    store(account, "e1", text("in-1", "+12125550142", "One"))
+    store(account, "e2", text("in-2", "+12125550199", "Another"))
+    store(account, "e3", text("in-3", "+12125550142", "Two"))
+    take, under_way, go = inbound.take, Event(), Event()
+
+    def slow(texts: Any) -> Any:
+        if [event.carrier_id for _, event in texts] == ["in-1"]:
+            under_way.set()
+            assert go.wait(10)
+        return take(texts)
+
+    monkeypatch.setattr(inbound, "take", slow)
+    with ThreadPoolExecutor(1) as first_worker:
+        first = first_worker.submit(deliveries.process)
+        assert under_way.wait(10)
+        assert second_worker.submit(deliveries.process).result(10) == 1
+        assert list(Message.objects.values_list("body", flat=True)) == ["Another"]
+        next_one = second_worker.submit(deliveries.process)
+        until(_somebody_waits_for_a_person)
+        assert not next_one.done()
+        go.set()
+        assert (first.result(10), next_one.result(10)) == (1, 1)
+        first_worker.submit(connections.close_all).result(10)
+    assert list(Message.objects.order_by("pk").values_list("body", flat=True)) == ["Another", "One", "Two"]
+
+
+def _somebody_waits_for_a_person() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND classid = %s",
+                       [deliveries.CLAIMING])  # fmt: skip
+        return bool(cursor.fetchone()[0])
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time")
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_fails_while_claiming_keeps_nobody_from_it(
+    account: CarrierAccount, did: Did, monkeypatch: pytest.MonkeyPatch, second_worker: ThreadPoolExecutor
+) -> None:
+    store(account, "e1", text("in-1", "+12125550142"))
+
+    def fail(_: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 / 0")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(deliveries, "_hold_people", fail)
+        patched.setattr(deliveries, "_one_by_one", lambda **_: 0)
+        assert deliveries.process() == 0
+    assert second_worker.submit(deliveries.process).result(10) == 1
+    assert Message.objects.count() == 1
+
+
+def test_a_ring_that_comes_during_work_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    batches = iter([deliveries.BATCH, 3, 0])
+    calls: list[int] = []
+
+    def process() -> int:
+        calls.append(len(calls))
+        if len(calls) == 2:
+            deliveries.work_off()  # as from another thread: returns at once, the one at work goes round again
+        return next(batches)
+
+    monkeypatch.setattr(deliveries, "process", process)
+    deliveries.work_off()
+    assert calls == [0, 1, 2]
