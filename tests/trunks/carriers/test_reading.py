@@ -14,6 +14,12 @@ def test_strings_come_out_storable() -> None:
     assert reading.json_of(b'{"a\\u0000":["\\ud83d", "\\ud83d\\ude00", 1.5]}') == {"a\ufffd": ["\ufffd", "😀", 1.5]}
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_what_is_not_written_as_an_escape_comes_out_storable_too(encoding: str) -> None:
+    body = '["é", "\ud83d"]'.encode(encoding, "surrogatepass")
+    assert reading.json_of(body) == ["é", "\ufffd"]
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"NaN", b"-Infinity", b"\xff", b"[" * 100_000, b"1" * 5000])
 def test_what_is_not_json(body: bytes) -> None:
     with pytest.raises(UnreadableBody):
