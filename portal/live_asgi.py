@@ -7,6 +7,7 @@ again every minute; news of `access` (sign-out, another role or team, a closed d
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -47,6 +48,8 @@ def close() -> None:
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     status, key, slug = _read(scope)
+    # The server keeps the scope as long as the stream lives: kilobytes of what the browser says of itself.
+    scope["headers"].clear()
     if status == 200:
         await _admit(key, slug, receive, send)
     else:
@@ -85,7 +88,7 @@ async def _admit(key: str, slug: str, receive: Receive, send: Send) -> None:
         return
     task = asyncio.current_task()
     assert task is not None
-    stream, hub = Stream(seat, send=send, look=lambda: in_thread(find_seat, key, slug), reader=task), _hub()
+    stream, hub = Stream(seat, send=send, look=partial(in_thread, find_seat, key, slug), reader=task), _hub()
     open_streams().inc()
     try:
         await hub.join(stream)

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import redis.asyncio as redis
@@ -105,10 +106,10 @@ class Stream:
             self.waiting = {each: {} for each in ("resync", "access") if each == "resync" or each in self.waiting}
         self._tell()
 
-    def take(self) -> str:
+    def take(self) -> bytes:
         """Everything that waits, as lines of the stream."""
         waiting, self.waiting = self.waiting, {}
-        return "".join(event(kind, refs, self.last_id) for kind, refs in waiting.items())
+        return b"".join(event(kind, tuple(refs), self.last_id) for kind, refs in waiting.items())
 
     def _may_hear(self, news: News) -> bool:
         if news.kind == "access" and news.refs and self.seat.session not in news.refs:
@@ -135,13 +136,15 @@ class Stream:
     async def _write_waiting(self) -> None:
         self.is_open = "access" not in self.waiting
         async with asyncio.timeout(STUCK_SECONDS):
-            await self.send({"type": "http.response.body", "body": self.take().encode(), "more_body": True})
+            await self.send({"type": "http.response.body", "body": self.take(), "more_body": True})
             if not self.is_open:
                 await self.send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def event(kind: str, refs: Iterable[Any] = (), last_id: int = 0) -> str:
-    return f"id: {last_id}\nevent: {kind}\ndata: {json.dumps({'refs': list(refs)}, separators=(',', ':'))}\n\n"
+@lru_cache(maxsize=256)  # the same news goes to hundreds of streams
+def event(kind: str, refs: tuple[Any, ...] = (), last_id: int = 0) -> bytes:
+    data = json.dumps({"refs": refs}, separators=(",", ":"))
+    return f"id: {last_id}\nevent: {kind}\ndata: {data}\n\n".encode()
 
 
 class Ledger:

@@ -18,7 +18,7 @@ def stream(*heard: str) -> Stream:
         return Stream(Seat(1, 1, "here", frozenset(heard or {"org"})), send=unused, look=unused, reader=task)  # type: ignore[arg-type]
 
     one = asyncio.run(made())
-    assert one.take() == 'id: 0\nevent: resync\ndata: {"refs":[]}\n\n'
+    assert one.take().decode() == 'id: 0\nevent: resync\ndata: {"refs":[]}\n\n'
     return one
 
 
@@ -73,11 +73,11 @@ def test_what_waits_is_told_by_kind_and_only_once() -> None:
     one = stream()
     for id, what in enumerate([("thread", 1), ("inbox", 1), ("thread", 2), ("thread", 1)], start=5):
         one.hear(news(*what, id=id))
-    assert one.take() == (
+    assert one.take().decode() == (
         'id: 8\nevent: thread\ndata: {"refs":[1,2]}\n\n'  # one line for the kind, its refs once each
         'id: 8\nevent: inbox\ndata: {"refs":[1]}\n\n'
     )
-    assert one.take() == ""
+    assert one.take() == b""
 
 
 def test_a_slow_reader_gets_a_resync_in_place_of_a_growing_list() -> None:
@@ -85,18 +85,21 @@ def test_a_slow_reader_gets_a_resync_in_place_of_a_growing_list() -> None:
     for ref in range(10 * REFS_KEPT):
         one.hear(news("thread", ref))
         assert sum(len(refs) for refs in one.waiting.values()) <= REFS_KEPT
-    assert one.take().startswith("id: 1\nevent: resync\n")
+    assert one.take().decode().startswith("id: 1\nevent: resync\n")
 
 
 def test_lost_access_survives_a_resync() -> None:
     one = stream("org", "user:1")
     one.hear(news("access", audience="user:1"))
     one.add("thread", range(REFS_KEPT + 1))
-    assert [line for line in one.take().splitlines() if line.startswith("event")] == ["event: resync", "event: access"]
+    assert [line for line in one.take().decode().splitlines() if line.startswith("event")] == [
+        "event: resync",
+        "event: access",
+    ]
 
 
 @pytest.mark.parametrize(("refs", "is_told"), [([], True), (["here"], True), (["elsewhere"], False)])
 def test_a_session_that_ends_is_news_for_its_own_browser_alone(refs: list[str], is_told: bool) -> None:
     one = stream("user:1")
     one.hear(news("access", *refs, audience="user:1"))
-    assert (one.take() != "") is is_told
+    assert (one.take() != b"") is is_told
