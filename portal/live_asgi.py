@@ -46,14 +46,12 @@ def close() -> None:
         hub.close()
 
 
-async def application(scope: Scope, receive: Receive, send: Send) -> None:
+def application(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+    """No coroutine of its own: its frame would stay for as long as the stream does."""
     status, key, slug = _read(scope)
-    # The server keeps the scope as long as the stream lives: kilobytes of what the browser says of itself.
+    # The server keeps the scope as long: kilobytes of what the browser says of itself.
     scope["headers"].clear()
-    if status == 200:
-        await _admit(key, slug, receive, send)
-    else:
-        await _refuse(send, status)
+    return _admit(key, slug, receive, send) if status == 200 else _refuse(send, status)
 
 
 def _read(scope: Scope) -> tuple[int, str, str]:
