@@ -20,6 +20,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from messaging.models import Contact, Conversation, Direction, Message, Purpose, State
+from portal import garbage
 from portal.benches import processes, seed
 from portal.benches.result import Result, at_most, percentile
 from portal.models import Membership, Role, Team, User
@@ -197,6 +198,7 @@ def measure(asks: dict[str, Ask], target: float, size: int | None) -> Iterator[R
     usual = EMBEDDED_SIZES if settings.EMBEDDED else SIZES
     sizes = usual if size is None else (*(one for one in SIZES if one < size), size)
     desk = open_desk()
+    garbage.settle()  # as the web server does
     small: dict[str, Taken] = {}
     for messages in sizes:
         desk.grow_to(messages)
