@@ -200,6 +200,26 @@ def test_sisters_are_the_visible_threads_of_the_same_person(house: House, thread
     assert sisters(house.owner) == {second, hidden}
 
 
+def test_a_thread_is_found_among_very_many_of_the_same_person(house: House, thread: Conversation) -> None:
+    Conversation.objects.filter(pk=thread.pk).update(last_at=NOON - timedelta(days=1))
+    for number in range(queries.SISTERS):
+        make_thread(make_did(house.organization, f"+1312556{number:04}", house.sales), thread.number, last_at=NOON)
+    found = queries.find_thread(house.agent, thread.pk)
+    assert found == thread
+    assert len(found.sisters) == 10  # type: ignore[attr-defined]
+
+
+def test_the_filters_name_the_dids_whose_threads_a_member_sees(house: House) -> None:
+    make_did(house.organization, "+13125550001", house.sales)
+    make_did(house.organization, "+13125550002", house.sales, label="Front desk")
+    make_did(house.organization, "+13125550003", house.support)
+    links = [(one.name, one.title, one.last_digits) for one in queries.did_links(house.agent)]
+    assert links == [
+        ("(312) 555-0001", "(312) 555-0001", "0001"),
+        ("Front desk", "(312) 555-0002 Front desk", "0002"),
+    ]
+
+
 def test_a_thread_goes_to_people_of_its_team_who_text_and_to_owners(house: House, thread: Conversation) -> None:
     assert [one.name for one in queries.assignable(thread)] == [
         "agent@north.example",

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from messaging.queries import wait_look
+from messaging.queries import look, wait_look
+from messaging.templatetags.threads import told
 
 
 @pytest.mark.parametrize(
@@ -23,3 +24,9 @@ from messaging.queries import wait_look
 def test_how_long_a_customer_waits(waited: timedelta, word: str, meaning: str) -> None:
     look = wait_look(timezone.now() - waited)
     assert (look.word, look.meaning) == (word, meaning)
+
+
+def test_a_state_is_told_as_it_looks_and_none_not_at_all() -> None:
+    assert told(look("failed")).startswith('<span class="state is-wrong"><svg')
+    assert told(look("failed")).endswith("Failed</span>")
+    assert told(None) == ""

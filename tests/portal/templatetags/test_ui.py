@@ -6,6 +6,7 @@ import pytest
 from django.http import QueryDict
 from django.template import Context, Template
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from lucide import IconDoesNotExist
 
 from portal.templatetags import ui
@@ -112,6 +113,21 @@ def test_times_are_the_reader_s_and_name_another_year(
     assert written == [
         clock, day, when, f'<time datetime="{iso}">{moment}</time>', f'<time datetime="{iso}">{proof}</time>'
     ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("chicago")
+def test_rows_and_lines_name_the_moment_and_say_it_shortly() -> None:
+    template = Template('{% load ui %}{% dated at "conv-when" %} {% timed at %}')
+    assert template.render(Context({"at": NOON})) == (
+        '<time class="conv-when" datetime="2026-03-02T18:05:09+00:00">12:05 PM</time>'
+        ' <time datetime="2026-03-02T18:05:09+00:00">12:05 PM</time>'
+    )
+
+
+def test_what_is_safe_in_one_state_stays_unsafe_in_another() -> None:
+    safe = ui.state("good", "check", SafeString("<b>Sent</b>"))
+    assert safe.endswith("<b>Sent</b></span>")
+    assert ui.state("good", "check", "<b>Sent</b>").endswith("&lt;b&gt;Sent&lt;/b&gt;</span>")
 
 
 def test_a_sign_of_life_says_how_long_since() -> None:
