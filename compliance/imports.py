@@ -14,7 +14,7 @@ from portal import audit, phone
 from portal.models import Organization, User
 from trunks.exports import Export
 
-MOST = 5_000  # rows of one file: each is recorded by itself, and the request must end in time
+MOST = 2_000  # rows of one file: each is recorded by itself, and the request must end in time
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,9 +111,9 @@ def lift(
 
 
 def _newest_opt_out(organization: Organization, number: str) -> datetime:
-    """When the person last opted out: by the carrier's clock where it has one, but never later than we heard it."""
+    """When the number was last suppressed: by the carrier's clock where it has one, never later than we heard it."""
     said_at = Coalesce(Least("carrier_at", "at"), "at")  # Least is null on SQLite when either is
-    heard = OptOut.objects.filter(organization=organization, number=number, kind=OptOut.Kind.OPTED_OUT)
+    heard = OptOut.objects.filter(organization=organization, number=number).exclude(kind=OptOut.Kind.OPTED_IN)
     newest: datetime = heard.annotate(said_at=said_at).latest("said_at").said_at
     return newest
 

@@ -407,7 +407,7 @@ def _reply_if_required(arrival: Arrival) -> None:
     conversation = Conversation.objects.select_related("did__account", "organization").get(pk=arrival.thread.pk)
     if not _first_of_its_kind(conversation, verdict, event.at):
         return
-    if event.at is not None and timezone.now() - event.at > FRESH:
+    if verdict.kind == Kind.STOP and event.at is not None and timezone.now() - event.at > FRESH:
         _note_no_confirmation(conversation, "the carrier told us of this text more than five minutes late.")
         return
     try:

@@ -50,7 +50,7 @@ def queue(did: Did, purpose: str, **more: Any) -> Message:
 
 
 def claimed() -> list[int]:
-    return [text.id for lane in Lane.objects.all() for text in claims.claim(lane.pk, limit=10).texts]
+    return [text.id for lane in Lane.objects.all() for text, _ in claims.claim(lane.pk, limit=10).texts]
 
 
 def doubt_of(did: Did) -> OptOutDoubt:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.utils import timezone
 
 from compliance.models import Suppression
 from messaging import inbound, news
@@ -63,17 +64,18 @@ def test_a_parked_text_that_came_a_second_way_no_longer_waits(house: House) -> N
 def test_a_start_that_a_newer_stop_has_overtaken_lifts_nothing_and_is_not_confirmed(house: House) -> None:
     account = make_account(house.organization)
     make_did(house.organization, DID, account=account)
+    ten = timezone.now() - timedelta(minutes=1)  # a confirmation is sent within five minutes or not at all
     for event in (
-        text("in-1", body="STOP", at=TEN),
-        text("in-2", body="STOP", at=TEN + timedelta(minutes=5)),
-        text("in-3", body="START", at=TEN + timedelta(minutes=2)),
+        text("in-1", body="STOP", at=ten),
+        text("in-2", body="STOP", at=ten + timedelta(seconds=50)),
+        text("in-3", body="START", at=ten + timedelta(seconds=20)),
     ):
         inbound.hear_wishes(account, [event])
         inbound.receive(account, event)
     assert Suppression.objects.get().number == CUSTOMER
     assert Message.objects.filter(direction="out").count() == 1  # the STOP's confirmation
     assert ThreadNote.objects.latest("pk").kind == "start_too_old"
-    newer = text("in-4", body="START", at=TEN + timedelta(minutes=6))
+    newer = text("in-4", body="START", at=ten + timedelta(seconds=55))
     inbound.hear_wishes(account, [newer])
     inbound.receive(account, newer)
     assert not Suppression.objects.exists()
