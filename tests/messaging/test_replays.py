@@ -139,7 +139,10 @@ def test_what_the_person_said_since_stands(house: House, deaf: Deaf) -> None:
 
 
 def test_a_start_that_is_the_persons_last_word_is_heard(house: House, deaf: Deaf) -> None:
-    optout.record_opt_out(organization=house.organization, number=CUSTOMER, source="text", keyword="STOP")
+    long_ago = timezone.now() - timedelta(days=900)  # before the START, by the carrier's clock
+    optout.record_opt_out(
+        organization=house.organization, number=CUSTOMER, source="text", keyword="STOP", carrier_at=long_ago
+    )
     delivery = deaf.take(inbound("START"))
     Delivery.objects.update(received_at=timezone.now() + timedelta(milliseconds=1))
     delivery.refresh_from_db()
