@@ -121,7 +121,10 @@ class Configuration:
         if self.boolean("PORTAL_KEPT_CONNECTIONS", False):
             return database | {"CONN_MAX_AGE": KEPT_SECONDS}
         size = self.integer("PORTAL_DATABASE_POOL", 16)
-        database["OPTIONS"] = {**database.get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": size, "timeout": 10}}
+        # A pool that tries on doubles its pauses, and stays away about as long again as the server was; one that has
+        # given up tries at the next request.
+        pool = {"min_size": 1, "max_size": size, "timeout": 10, "reconnect_timeout": 5}
+        database["OPTIONS"] = {**database.get("OPTIONS", {}), "pool": pool}
         return database
 
     @staticmethod
