@@ -14,6 +14,7 @@ from tests.faults.house import Site, inbound_text
 
 PAUSE_SECONDS = 0.1  # between two requests of one kind
 GOOD = {"page": 200, "reply": 302, "text": 200}
+PLURAL = {"page": "pages", "reply": "replies", "text": "texts"}
 
 
 @dataclass
@@ -93,7 +94,7 @@ def calling(*jobs: Callable[[threading.Event], None]) -> Iterator[None]:
 
 def summary(callers: Sequence[Caller]) -> str:
     parts = (
-        f"{len(one.answers)} {one.kind}s, {one.failed} failed, median {median(one.seconds):.2f} s, "
+        f"{len(one.answers)} {PLURAL[one.kind]}, {one.failed} failed, median {median(one.seconds):.2f} s, "
         f"slowest {max(one.seconds):.1f} s"
         for one in callers
     )

@@ -7,7 +7,7 @@ import pytest
 
 from compliance.models import Suppression
 from messaging import references
-from messaging.models import Attempt, Message, Purpose, State, ThreadNote
+from messaging.models import Attempt, Delivery, Message, Purpose, State, ThreadNote
 from tests.faults import bulk
 from tests.faults.browser import Browser
 from tests.faults.house import Site, inbound_text
@@ -72,6 +72,7 @@ def test_start_and_stop_out_of_order(portal: Site) -> None:
         """Whether the person may be texted once that is heard; the webhook comes twice."""
         body = inbound_text(event, did=thread.did.number, customer=thread.number, text=text, said=said)
         assert [portal.hook(body), portal.hook(body)] == [200, 200]
+        until(lambda: not Delivery.objects.filter(processed_at=None).exists(), what=portal.logs)
         return not Suppression.objects.filter(number=thread.number).exists()
 
     assert not tell("stop-1", "STOP", -600)
