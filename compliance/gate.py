@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Value
 
 from compliance import policy
-from compliance.models import CampaignDid, CampaignDidState, CampaignState, StandingConsent, Suppression
+from compliance.models import CampaignDidState, CampaignState, StandingConsent, Suppression
 from compliance.places import Place, candidates
 from compliance.policy import Policy
 from compliance.purposes import NEEDED, SOLICITATIONS, ConsentCategory, Purpose
@@ -320,12 +320,12 @@ def load(
 ) -> Snapshot:
     """Three queries, whatever the size of the batch."""
     chosen = policy.load(organization_id)
-    dids = Did.objects.select_related("campaign_did__campaign").filter(organization_id=organization_id, id__in=did_ids)
+    dids = Did.objects.filter(organization_id=organization_id, id__among=list(did_ids))
     asks = any(chosen.needs_consent(purpose) for purpose in purposes)
     marks = _marks(organization_id, list(set(numbers)), asks=asks)
     return Snapshot(
         policy=chosen,
-        dids={did.pk: _did_facts(did, getattr(did, "campaign_did", None)) for did in dids},
+        dids={row[0]: _did_facts(*row[1:]) for row in dids.values_list("id", *DID_COLUMNS)},
         suppressed=frozenset(marks.pop("suppressed", ())),
         own=frozenset(marks.pop("own", ())),
         consents={category: frozenset(agreed) for category, agreed in marks.items()},
@@ -334,7 +334,7 @@ def load(
 
 def _marks(organization_id: int, numbers: list[str], *, asks: bool) -> dict[str, set[str]]:
     """{mark: numbers that bear it}: suppressed, own, and each category somebody agreed to where that is asked for."""
-    mine = {"organization_id": organization_id, "number__in": numbers}
+    mine = {"organization_id": organization_id, "number__among": numbers}
     rows = Suppression.objects.filter(**mine).values_list("number", Value("suppressed"))
     rows = rows.union(Did.objects.current().filter(**mine).values_list("number", Value("own")), all=True)
     if asks:
@@ -345,16 +345,44 @@ def _marks(organization_id: int, numbers: list[str], *, asks: bool) -> dict[str,
     return marks
 
 
-def _did_facts(did: Did, campaign_did: CampaignDid | None) -> DidFacts:
-    campaign = campaign_did.campaign if campaign_did else None
+DID_COLUMNS)},
+        suppressed=frozenset(number for number, is_suppressed in found if is_suppressed),
+        own=frozenset(number for number, is_suppressed in found if not is_suppressed),
+    )
+
+
+DID_COLUMNS = (
+    "number",
+    "account_id",
+    "text_state",
+    "text_why",
+    "retired_at",
+    "campaign_did__campaign_id",
+    "campaign_did__campaign__state",
+    "campaign_did__campaign__why",
+    "campaign_did__state",
+)
+
+
+def _did_facts(
+    number: str,
+    account_id: UUID | None,
+    text_state: str,
+    text_why: str,
+    retired_at: datetime | None,
+    campaign_id: int | None,
+    campaign_state: str | None,
+    campaign_why: str | None,
+    assignment_state: str | None,
+) -> DidFacts:
     return DidFacts(
-        number=did.number,
-        account_id=did.account_id,
-        text_state=did.text_state,
-        text_why=did.text_why,
-        is_retired=did.retired_at is not None,
-        campaign_id=campaign.pk if campaign else None,
-        campaign_state=campaign.state if campaign else "",
-        campaign_why=campaign.why if campaign else "",
-        assignment_state=campaign_did.state if campaign_did else "",
+        number=number,
+        account_id=account_id,
+        text_state=text_state,
+        text_why=text_why,
+        is_retired=retired_at is not None,
+        campaign_id=campaign_id,
+        campaign_state=campaign_state or "",
+        campaign_why=campaign_why or "",
+        assignment_state=assignment_state or "",
     )

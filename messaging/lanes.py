@@ -9,10 +9,11 @@ from compliance.gate import DidFacts
 from messaging.models import LIVE, Lane, Message, State
 from trunks import accounts, carriers
 
-# A lane that was idle may catch up a tenth of a second: enough for a fast lane to be fed in batches, one text at most
-# for a lane of ten a second or slower, so that in any 10 s at most 10 x rate + 1 leave.
+# A text may leave up to half a slot late without the next one being later for it: by the carrier's clock at most
+# 10 x rate + 1 leave in any 10 s as long as lateness and what the wire adds stay below a whole slot. A fast lane, which
+# is fed in batches, may catch up a tenth of a second.
+LATE_SLOTS = 0.5
 CATCH_UP_SECONDS = 0.1
-KEEP_RHYTHM_SECONDS = 0.05
 PAUSE_SECONDS = (2, 5, 15, 30, 60)
 OLD_TROUBLE = timedelta(minutes=10)
 
@@ -44,11 +45,8 @@ def take_slots(lane: Lane, now: datetime, count: int) -> None:
 
 
 def _first_slot(lane: Lane, now: datetime, rate: float) -> datetime:
-    # A little late is no reason to slow down; later than that, the next text would follow too closely on this one
-    # by the carrier's clock, which also sees what the wire adds.
-    if (now - lane.next_slot_at).total_seconds() < min(max(0.25 / rate, KEEP_RHYTHM_SECONDS), 1 / rate):
-        return lane.next_slot_at
-    return max(lane.next_slot_at, now - timedelta(seconds=max(CATCH_UP_SECONDS - 1 / rate, 0)))
+    late = max(LATE_SLOTS / rate, CATCH_UP_SECONDS - 1 / rate)
+    return max(lane.next_slot_at, now - timedelta(seconds=late))
 
 
 def pause(lane_id: int, *, now: datetime, why: str, seconds: float | None = None) -> None:

@@ -38,19 +38,14 @@ def test_free_slots(rate: str, behind: float, slots: int) -> None:
     assert lanes.free_slots(lane(rate, NOW - seconds(behind)), NOW) == slots
 
 
-def test_a_late_text_does_not_slow_the_lane_down() -> None:
-    shaped = lane("5", NOW - seconds(0.04))
+@pytest.mark.parametrize(("late", "next_slot"), [(0.0, 0.2), (0.04, 0.16), (0.1, 0.1), (0.15, 0.1), (3_600, 0.1)])
+def test_a_text_makes_up_for_half_a_slot_of_lateness(late: float, next_slot: float) -> None:
+    shaped = lane("5", NOW - seconds(late))
     lanes.take_slots(shaped, NOW, 1)
-    assert shaped.next_slot_at == NOW + seconds(0.16)
+    assert shaped.next_slot_at == NOW + seconds(next_slot)
 
 
-def test_a_very_late_text_starts_a_new_rhythm() -> None:
-    shaped = lane("5", NOW - seconds(0.15))
-    lanes.take_slots(shaped, NOW, 1)
-    assert shaped.next_slot_at == NOW + seconds(0.2)
-
-
-@pytest.mark.parametrize(("late", "least"), [(0.0, 150), (0.03, 150), (0.19, 75)])
+@pytest.mark.parametrize(("late", "least"), [(0.0, 150), (0.03, 150), (0.1, 150), (0.19, 100)])
 def test_ten_seconds_hold_ten_times_the_rate_and_one(late: float, least: int) -> None:
     shaped, now, left = lane("5"), NOW, []
     while now < NOW + seconds(30):
