@@ -345,12 +345,6 @@ def _marks(organization_id: int, numbers: list[str], *, asks: bool) -> dict[str,
     return marks
 
 
-DID_COLUMNS)},
-        suppressed=frozenset(number for number, is_suppressed in found if is_suppressed),
-        own=frozenset(number for number, is_suppressed in found if not is_suppressed),
-    )
-
-
 DID_COLUMNS = (
     "number",
     "account_id",

@@ -45,7 +45,7 @@ class Text(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What a claim gave. Without texts, `wait` is the seconds until the lane may be asked again; None: nothing due.
+    """What a claim gave. `wait`: the seconds until the lane may be asked again; None: nothing due.
 
     texts: marked `sending`, each with the id of its attempt; no others may be sent. From here on a text may have left
     us: only a receipt, a look-up or a person can say otherwise. write_by: a time of `time.monotonic()`, half the lease
@@ -87,8 +87,13 @@ def claim(lane_id: int, *, limit: int) -> Claim:
     if texts:
         lanes.take_slots(lane, now, len(texts))
         lane.save(update_fields=["next_slot_at"])
-    write_by = marked_at + lease().total_seconds() / 2
-    return Claim(lane=lane, token=token, texts=_begin(lane, texts, now), wait=0, write_by=write_by)
+    return Claim(
+        lane=lane,
+        token=token,
+        texts=_begin(lane, texts, now),
+        wait=lanes.seconds_to_next_batch(lane, now) if len(due) == slots else 0,
+        write_by=marked_at + lease().total_seconds() / 2,
+    )
 
 
 def _due(lane: Lane, now: datetime, limit: int) -> list[Text]:

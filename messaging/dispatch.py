@@ -6,7 +6,9 @@ appointment, and the tick finds what a lost ring left behind.
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -31,39 +33,67 @@ TASK = "messaging.dispatch_lane"
 Answer = Accepted | CarrierError | None  # None: the carrier may have the text
 
 
-# Lanes that a thread of this process is dispatching -> whether they were rung meanwhile. A second thread would only
-# wait for the lane's row, and be missed by another lane.
-_under_way: dict[int, bool] = {}
+class _Room:
+    """How many texts of one lane this process has in flight, and whether it was rung while there was no room."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+        self.rung = False
+
+
+_rooms: dict[int, _Room] = defaultdict(_Room)
 _lock = threading.Lock()
 
 
 def dispatch(lane_id: int) -> int:
     """Send what the lane may send now. How many texts were handed over, whatever became of them."""
-    with _lock:
-        if lane_id in _under_way:
-            _under_way[lane_id] = True
-            return 0
-        _under_way[lane_id] = False
-    try:
-        return _work(lane_id)
-    finally:
-        with _lock:
-            rung = _under_way.pop(lane_id, False)
-        if rung:
-            doorbell.ring(TASK, after=0, lane_id=lane_id)
-
-
-def _work(lane_id: int) -> int:
     ends = time.monotonic() + WORK_SECONDS
     handed = 0
-    wait: float | None = 0
-    while wait == 0 and time.monotonic() < ends:
-        claim = claims.claim(lane_id, limit=settings.MESSAGING_IN_FLIGHT)
-        handed += send(claim) if claim.texts else 0
-        wait = claim.wait
-    if wait is not None:
-        doorbell.ring(TASK, after=wait, lane_id=lane_id)
+    while (claim := _claim(lane_id)) is not None:
+        if claim.wait:
+            # Before the texts are sent: the next ones of a shaped lane do not wait for the answers to these.
+            doorbell.ring(TASK, after=claim.wait, lane_id=lane_id)
+        if claim.texts:
+            handed += send(claim)
+        elif claim.wait != 0:
+            break
+        if time.monotonic() > ends:
+            doorbell.ring(TASK, after=0, lane_id=lane_id)
+            break
     return handed
+
+
+def _claim(lane_id: int) -> Claim | None:
+    """A claim for what room the lane has. None: another thread has it all, and looks again when it ends."""
+    room = _take_room(lane_id)
+    if not room:
+        return None
+    used = 0
+    try:
+        claim = claims.claim(lane_id, limit=room)
+        used = len(claim.texts)
+    finally:
+        rung = _give_back(lane_id, room - used)
+    return replace(claim, wait=0) if rung and claim.wait is None else claim
+
+
+def _take_room(lane_id: int) -> int:
+    """What is left of it, kept from other threads while this one claims."""
+    with _lock:
+        room = _rooms[lane_id]
+        left = max(settings.MESSAGING_IN_FLIGHT - room.taken, 0)
+        room.taken += left
+        room.rung |= not left
+        return left
+
+
+def _give_back(lane_id: int, count: int) -> bool:
+    """Whether the lane was rung meanwhile."""
+    with _lock:
+        room = _rooms[lane_id]
+        room.taken -= count
+        rung, room.rung = room.rung, False
+        return rung
 
 
 def send(claim: Claim) -> int:
@@ -71,15 +101,22 @@ def send(claim: Claim) -> int:
     account = claim.lane.account
     carrier = carriers.get(account.kind)
     is_silent = True
-    for answers in _hand_over(carrier, account, claim):
-        _record(claim, [_sent(*claim.texts[place], answer) for place, answer in answers])
-        is_silent &= all(answer is None for _, answer in answers)
+    try:
+        for answers in _hand_over(carrier, account, claim):
+            _record(claim, [_sent(*claim.texts[place], answer) for place, answer in answers])
+            is_silent &= all(answer is None for _, answer in answers)
+    finally:
+        _give_back(claim.lane.pk, len(claim.texts))
     if is_silent:
         outcomes.judge_silence(claim.lane, since_attempt=claim.texts[0][1])
-    used = CarrierAccount.objects.filter(pk=account.pk)
-    now = timezone.now()
-    used.exclude(last_sent_at__gt=now - timedelta(seconds=LAST_SENT_SECONDS)).update(last_sent_at=now)
+    _note_use(account)
     return len(claim.texts)
+
+
+def _note_use(account: CarrierAccount) -> None:
+    now = timezone.now()
+    used = CarrierAccount.objects.filter(pk=account.pk)
+    used.exclude(last_sent_at__gt=now - timedelta(seconds=LAST_SENT_SECONDS)).update(last_sent_at=now)
 
 
 def _sent(text: Text, attempt_id: int, answer: Answer) -> Sent:

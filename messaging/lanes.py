@@ -14,6 +14,7 @@ from trunks import accounts, carriers
 # is fed in batches, may catch up a tenth of a second.
 LATE_SLOTS = 0.5
 CATCH_UP_SECONDS = 0.1
+GATHER_SHARE = 0.7  # of what it may catch up: several texts a batch, and room for being late
 PAUSE_SECONDS = (2, 5, 15, 30, 60)
 OLD_TROUBLE = timedelta(minutes=10)
 
@@ -42,6 +43,12 @@ def take_slots(lane: Lane, now: datetime, count: int) -> None:
     """Use up `count` slots; the caller holds the lane's row and saves it."""
     rate = texts_a_second(lane)
     lane.next_slot_at = _first_slot(lane, now, rate) + timedelta(seconds=count / rate)
+
+
+def seconds_to_next_batch(lane: Lane, now: datetime) -> float:
+    """When to ask a lane again whose slots are used up: at the next one, or as late as a fast lane can catch up."""
+    gather = max(GATHER_SHARE * (CATCH_UP_SECONDS - 1 / texts_a_second(lane)), 0)
+    return max((lane.next_slot_at - now).total_seconds() + gather, 0)
 
 
 def _first_slot(lane: Lane, now: datetime, rate: float) -> datetime:

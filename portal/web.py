@@ -35,6 +35,7 @@ from django.conf import settings
 from yarl import URL
 
 from portal.http import Barred, HttpAnswer, HttpCall, NotSent, Steps, TooLong, Unanswered
+from portal.loops import new_event_loop
 
 if TYPE_CHECKING:
     from aiohttp.client import ClientTimeout
@@ -164,7 +165,7 @@ def _entry(url: URL) -> str:
 
 class _Engine:
     def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
+        self.loop = new_event_loop()
         self.session: aiohttp.ClientSession
         self.thread = threading.Thread(target=self.loop.run_forever, name="web", daemon=True)
         self.thread.start()

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
+from aiohttp import ThreadedResolver
+from aiohttp.abc import ResolveResult
 
 from portal import web
 from portal.http import HttpCall
@@ -140,3 +142,17 @@ def drip(peer: Peer, conn: socket.socket) -> None:
 
 def close_after_reading(peer: Peer, conn: socket.socket) -> None:
     peer.read(conn)
+
+
+def resolve_as(monkeypatch: pytest.MonkeyPatch, addresses: Callable[[str], list[str]]) -> None:
+    """Have the HTTP client find these IPv4 addresses for a name. OSError: the name is unknown."""
+
+    async def resolve(
+        self: object, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        return [
+            ResolveResult(hostname=host, host=one, port=port, family=socket.AF_INET, proto=6, flags=0)
+            for one in addresses(host)
+        ]
+
+    monkeypatch.setattr(ThreadedResolver, "resolve", resolve)

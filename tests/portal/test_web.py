@@ -22,6 +22,7 @@ from tests.portal.peers import (
     free_port,
     get,
     post,
+    resolve_as,
 )
 
 pytestmark = pytest.mark.usefixtures("hang_up")
@@ -97,10 +98,10 @@ def test_nobody_listens(settings):
 
 
 def test_an_unknown_name(settings, monkeypatch):
-    def unknown(*args: object, **kwargs: object) -> list[object]:
+    def unknown(host: str) -> list[str]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    resolve_as(monkeypatch, unknown)
     with pytest.raises(NotSent):
         web.call(post("http://nobody.example"), hosts=None)
 

@@ -9,7 +9,19 @@ from structlog.testing import capture_logs
 
 from portal import web
 from portal.http import Barred, NotSent, Unanswered
-from tests.portal.peers import OK, Peer, Script, answering, call_all, close_after_reading, drip, get, opened_peer, post
+from tests.portal.peers import (
+    OK,
+    Peer,
+    Script,
+    answering,
+    call_all,
+    close_after_reading,
+    drip,
+    get,
+    opened_peer,
+    post,
+    resolve_as,
+)
 
 pytestmark = pytest.mark.usefixtures("hang_up")
 
@@ -79,10 +91,7 @@ def test_a_name_that_leads_nowhere_public_is_barred_for_good(settings, monkeypat
                 raise ConnectionRefusedError
             make.__init__(self, *args, **more)
 
-    def resolve(host: str, port: int, *args: object, **kwargs: object) -> list[object]:
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (place, port)) for place in places]
-
-    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    resolve_as(monkeypatch, lambda host: places)
     with pytest.raises(Barred):
         web.call(get("http://inside.example/"), hosts=None)
     monkeypatch.setattr(web.socket, "socket", Unreachable)
@@ -97,11 +106,11 @@ def test_a_name_is_resolved_once_and_its_address_is_the_one_judged(settings, mon
     settings.PORTAL_PRIVATE_HOSTS = frozenset()
     asked = []
 
-    def resolve(host: str, port: int, *args: object, **kwargs: object) -> list[object]:
+    def resolve(host: str) -> list[str]:
         asked.append(host)
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1" if len(asked) == 1 else "8.8.8.8", port))]
+        return ["127.0.0.1" if len(asked) == 1 else "8.8.8.8"]
 
-    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    resolve_as(monkeypatch, resolve)
     with opened_peer(answering()) as peer:
         with pytest.raises(NotSent, match=r"^127\.0\.0\.1 is not a public address$"):
             web.call(get(f"http://rebind.example:{peer.port}/"), hosts=None)
