@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from messaging import claims, doorbell, media, outcomes, references
 from messaging.claims import Claim, Text
+from messaging.hands import Hands
 from messaging.outcomes import Sent
 from portal import web
 from portal.http import HttpAnswer, HttpCall, NotSent, Unanswered
@@ -42,11 +43,17 @@ class _Room:
 
 
 _rooms: dict[int, _Room] = defaultdict(_Room)
+_hands = Hands(4)  # for each lane, of a worker's eight threads: others go on while a carrier keeps one waiting
 _lock = threading.Lock()
 
 
 def dispatch(lane_id: int) -> int:
     """Send what the lane may send now. How many texts were handed over, whatever became of them."""
+    with _hands.on(lane_id) as is_free:
+        return _dispatch(lane_id) if is_free else 0
+
+
+def _dispatch(lane_id: int) -> int:
     ends = time.monotonic() + WORK_SECONDS
     handed = 0
     while (claim := _claim(lane_id)) is not None:

@@ -1,6 +1,7 @@
 """What a carrier that does not answer does to its lane."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from django.utils import timezone
@@ -52,23 +53,14 @@ def test_one_lost_answer_among_others_that_came_closes_nothing(deaf: Desk) -> No
     assert (lane.failures, lane.paused_until) == (0, None)
 
 
-def test_a_lane_holds_one_thread_of_a_worker_and_a_ring_meanwhile_is_kept(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """However slow its carrier: the other threads are for other lanes."""
+def test_a_lane_leaves_half_of_a_workers_threads_to_the_others(desk: Desk) -> None:
     desk.queue(desk.thread())
-    lane, rings = Lane.objects.get(), []
-    monkeypatch.setattr(dispatch.doorbell, "ring", lambda task, **words: rings.append((task, words)))
-    handed: list[int] = []
-
-    def second(*_: object, **__: object) -> None:
-        handed.append(dispatch.dispatch(lane.pk))
-
-    monkeypatch.setattr(dispatch, "send", lambda claim: second() or len(claim.texts))
+    lane = Lane.objects.get()
+    with ExitStack() as stack:
+        assert [stack.enter_context(dispatch._hands.on(lane.pk)) for _ in range(4)] == [True] * 4
+        assert dispatch.dispatch(lane.pk) == 0
+        assert Message.objects.get().state == State.QUEUED
     assert dispatch.dispatch(lane.pk) == 1
-    assert handed == [0]
-    assert (dispatch.TASK, {"after": 0, "lane_id": lane.pk}) in rings
-    assert dispatch._under_way == {}
 
 
 def test_trouble_that_nobody_has_met_since_is_forgotten(deaf: Desk) -> None:
