@@ -6,6 +6,7 @@ and dropped by `portal.benches.scratch`: the operator's data is never touched.
 
 BENCHES = {
     "outbound": "portal.benches.outbound",
+    "scale": "portal.benches.scale",
     "webhooks": "portal.benches.webhooks",
     "inbox": "portal.benches.inbox",
     "thread": "portal.benches.thread",

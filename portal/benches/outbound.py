@@ -88,10 +88,8 @@ def measure(stage: Stage, texts: int, workers: int, ceiling: float) -> Result:
     before = peer_stats()
     with processes.workers(workers) as pids:
         cpu = processes.cpu_seconds(pids)
-        started, wall = time.perf_counter(), timezone.now()
-        let_go()
-        processes.until(lambda: not _left(stage.free), "the end of the free lanes", seconds=600, pause=0.02)
-        seconds = time.perf_counter() - started
+        wall = timezone.now()
+        seconds = send_all(stage)
         cpu = processes.cpu_seconds(pids) - cpu
         processes.until(lambda: not _left([stage.slow]), "the end of the slow lane", seconds=60)
     after = peer_stats()
@@ -122,6 +120,14 @@ def queue(stage: Stage, run: str) -> None:
     for lane, threads in [*stage.free, stage.slow]:
         seed.queue(lane, threads, run)
     seed.analyze()
+
+
+def send_all(stage: Stage) -> float:
+    """Let the texts go, and wait for the last of the free lanes to be recorded; in seconds."""
+    started = time.perf_counter()
+    let_go()
+    processes.until(lambda: not _left(stage.free), "the end of the free lanes", seconds=600, pause=0.02)
+    return time.perf_counter() - started
 
 
 def let_go() -> None:

@@ -35,11 +35,11 @@ USUAL_CEILING = 2_150.0  # gunicorn, two processes of four threads, on two cores
 class Customers:
     """Threads with a text each that the carrier took, and what it tells of them."""
 
-    def __init__(self, house: seed.House, count: int) -> None:
+    def __init__(self, house: seed.House, count: int, *, first: int = 0) -> None:
         self.account = house.account
-        lane = seed.lane(house, "Campaign", dids=100)
-        dids = list(Did.objects.order_by("pk"))
-        threads = seed.threads(house, dids, count)
+        lane = seed.lane(house, "Campaign", dids=100, first=first)
+        dids = list(Did.objects.filter(campaign_did__campaign=lane.campaign_id).order_by("pk"))
+        threads = seed.threads(house, dids, count, first=first)
         self.numbers = {did.pk: did.number for did in dids}
         self.threads = threads
         self.attempts = _sent(house, seed.queue(lane, threads, "sent"))
