@@ -8,16 +8,17 @@ import json
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
+import psycopg
 from django.db import Error, connection
 
 from messaging.models import Delivery
 from trunks.carriers.base import Webhook
 from trunks.models import CarrierAccount
 
-KEPT_HEADERS = frozenset({"content-type", "user-agent"})
+KEPT_HEADERS = ("content-type", "user-agent")
 Stored = tuple[int, int]  # the row's id and how often it has been seen
 
 
@@ -88,16 +89,32 @@ def _gathered() -> list[_Waiting]:
 
 
 def _row(account: CarrierAccount, key: str, webhook: Webhook) -> _Waiting:
-    kept = {name: value for name, value in webhook.headers.items() if name in KEPT_HEADERS}
+    kept = _kept(tuple((name, webhook.headers[name]) for name in KEPT_HEADERS if name in webhook.headers))
     account_id = CarrierAccount._meta.pk.get_db_prep_value(account.pk, connection)
-    return _Waiting((account_id, key), [account_id, key, webhook.url[-500:], json.dumps(kept), webhook.body])
+    return _Waiting((account_id, key), [account_id, key, webhook.url[-500:], kept, webhook.body])
+
+
+@lru_cache(maxsize=256)
+def _kept(headers: tuple[tuple[str, str], ...]) -> str:
+    """As JSON. A carrier's are the same each time."""
+    return json.dumps(dict(headers))
 
 
 def _insert(group: Sequence[_Waiting]) -> dict[tuple[Any, str], Stored]:
     """In one statement; a row that is there already counts how often it was seen."""
+    rows = _run(_statement(len(group)), [value for one in group for value in one.values])
+    return {(account_id, key): (pk, seen) for account_id, key, pk, seen in rows}
+
+
+def _run(statement: str, values: Sequence[Any]) -> list[Any]:
+    if connection.vendor == "postgresql":
+        # The driver's own cursor sends the values beside the statement; Django's writes each body into it, in hex.
+        connection.ensure_connection()
+        with connection.wrap_database_errors:
+            return list(psycopg.Cursor(connection.connection).execute(statement, values))
     with connection.cursor() as cursor:
-        cursor.execute(_statement(len(group)), [value for one in group for value in one.values])
-        return {(account_id, key): (pk, seen) for account_id, key, pk, seen in cursor.fetchall()}
+        cursor.execute(statement, values)
+        return list(cursor.fetchall())
 
 
 @cache

@@ -65,8 +65,8 @@ def _verify(account: Known, carrier: Carrier, webhook: Webhook) -> None:
 
 def _answer(status: int, text: str) -> HttpResponse:
     # No middleware tells the length here (see portal.middleware.hooks_first); without it the answer goes in chunks.
-    headers = {"Content-Length": str(len(text) + 1)}
-    return HttpResponse(text + "\n", status=status, content_type="text/plain", headers=headers)
+    content = f"{text}\n".encode()
+    return HttpResponse(content, status=status, content_type="text/plain", headers={"Content-Length": len(content)})
 
 
 def _bounded_body(request: HttpRequest) -> bytes | None:

@@ -3,6 +3,7 @@
 import ipaddress
 import zoneinfo
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
@@ -12,7 +13,7 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.db import close_old_connections
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.loader import render_to_string
-from django.urls import resolve
+from django.urls import ResolverMatch, resolve
 from django.utils import timezone
 from django_htmx.http import HttpResponseClientRedirect, HttpResponseLocation
 
@@ -75,11 +76,17 @@ def hooks_past(django: "WSGIApplication") -> "WSGIApplication":
 
 def _answer_hook(request: HttpRequest) -> HttpResponse:
     try:
-        match = resolve(request.path_info, "messaging.hooks")
+        match = _hook_at(request.path_info)
     except Http404:
         return HttpResponse(status=404)
     response: HttpResponse = match.func(request, *match.args, **match.kwargs)
     return response
+
+
+@lru_cache(maxsize=256)
+def _hook_at(path: str) -> ResolverMatch:
+    """Carriers call few addresses, again and again. Raises Http404."""
+    return resolve(path, "messaging.hooks")
 
 
 class OrganizationMiddleware:
