@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, TypeAlias
 
-from django.db.models import CharField, DateTimeField, IntegerField, OuterRef, QuerySet, Value
+from django.db.models import CharField, DateTimeField, IntegerField, QuerySet, Value
 from django.db.models.functions import Cast
 from django.utils import timezone
 
 from messaging.models import Attachment, Attempt, Conversation, Direction, Message, Purpose, State, ThreadNote
-from messaging.queries import RETRYABLE, TROUBLED, Look, look, name_of_user
+from messaging.queries import DECIDER, RETRYABLE, TROUBLED, WRITER, Look, look
 
 PAGE = 50
 NOTES_LIMIT = 100
@@ -158,8 +158,6 @@ _TEXT_FIELDS = (
     *("pk", "direction", "body", "state", "purpose", "why", "has_media", "created_at", "writer", "redacted_at"),
     *("doubt__pk", "doubt__state", "doubt__due_on", "decider"),
 )
-_WRITER = name_of_user(pk=OuterRef("by_id"))
-_DECIDER = name_of_user(pk=OuterRef("doubt__decided_by_id"))
 
 
 def thread_page(conversation: Conversation, before: int | None = None) -> Thread:
@@ -169,7 +167,7 @@ def thread_page(conversation: Conversation, before: int | None = None) -> Thread
     if before is not None:
         upper = messages.filter(pk=before).values_list("created_at", flat=True).first()
         messages = messages.filter(pk__lt=before)
-    rows = messages.annotate(writer=_WRITER, decider=_DECIDER).order_by("-id").values_list(*_TEXT_FIELDS)
+    rows = messages.annotate(writer=WRITER, decider=DECIDER).order_by("-id").values_list(*_TEXT_FIELDS)
     newest = [Text(*values) for values in rows[: PAGE + 1]]
     has_more = len(newest) > PAGE
     newest = newest[:PAGE]

@@ -83,20 +83,37 @@ def own_teams(membership: Membership) -> dict[int, bool]:
     return dict(membership.teams.values_list("id", "own_threads_only")) if known is None else known
 
 
-OWN_TEAMS = "_own_teams"
+OWN_TEAMS, PLACES = "_own_teams", "_places"
 
 
-def member_with_teams(slug: str, user: User) -> Membership | None:
-    """The active member of this organization, with organization, user and teams, in one query."""
-    found = Membership.objects.select_related("organization").filter(organization__slug=slug, user=user, is_active=True)
-    rows = list(found.annotate(team=F("teams__id"), own_only=F("teams__own_threads_only")))
-    if not rows:
-        return None
-    member: Membership = rows[0]
-    member.user = user
-    teams = {row.team: row.own_only for row in rows if row.team is not None}
-    setattr(member, OWN_TEAMS, teams)
-    return member
+def user_with_places(user_id: int) -> User | None:
+    """The user, who brings along every active membership with its organization and teams. One query for members."""
+    memberships = Membership.objects.select_related("organization", "user").filter(user=user_id, is_active=True)
+    rows = list(memberships.annotate(team=F("teams__id"), own_only=F("teams__own_threads_only")).order_by("id"))
+    user = rows[0].user if rows else User.objects.filter(pk=user_id).first()
+    if user is not None:
+        setattr(user, PLACES, _places(user, rows))
+    return user
+
+
+def _places(user: User, rows: list[Any]) -> dict[str, Membership]:
+    """{slug: membership} of rows that hold a team each, or none."""
+    places: dict[str, Membership] = {}
+    for row in rows:
+        member = places.setdefault(row.organization.slug, row)
+        member.user = user
+        teams = vars(member).setdefault(OWN_TEAMS, {})
+        if row.team is not None:
+            teams[row.team] = row.own_only
+    return places
+
+
+def member_of(slug: str, user: User) -> Membership | None:
+    """This user's active membership in the organization, as it was when the user was loaded: once a request."""
+    known: dict[str, Membership] | None = getattr(user, PLACES, None)
+    if known is None:
+        known = getattr(user_with_places(user.pk), PLACES, {})
+    return known.get(slug)
 
 
 def team_ids(membership: Membership) -> list[int]:

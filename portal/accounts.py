@@ -5,8 +5,20 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.auth_backends import AuthenticationBackend
 from django.conf import settings
 from django.http import HttpRequest
+
+from portal import access
+from portal.models import User
+
+
+class Backend(AuthenticationBackend):  # type: ignore[misc]
+    """allauth's own, but who is signed in comes with the memberships that nearly every page asks for next."""
+
+    def get_user(self, user_id: int) -> User | None:
+        user = access.user_with_places(user_id)
+        return user if user is not None and self.user_can_authenticate(user) else None
 
 
 class Adapter(DefaultAccountAdapter):  # type: ignore[misc]

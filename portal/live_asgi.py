@@ -19,7 +19,6 @@ from django.http.request import split_domain_port, validate_host
 from portal import access, live
 from portal.live_hub import Hub, Seat, Send, Stream, in_thread
 from portal.metrics import open_streams
-from portal.models import Membership
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -108,7 +107,7 @@ def find_seat(key: str, slug: str) -> Seat | int:
     user = get_user(request)
     if not user.is_authenticated:
         return 403
-    membership = Membership.objects.filter(user_id=user.pk, organization__slug=slug, is_active=True).first()
+    membership = access.member_of(slug, user)
     if membership is None:
         return 404
     return Seat(membership.organization_id, user.pk, live.session_mark(key), access.audiences(membership))

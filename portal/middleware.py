@@ -102,7 +102,7 @@ class OrganizationMiddleware:
         slug = kwargs.pop("slug", None)
         if slug is None or not request.user.is_authenticated:
             return
-        membership = access.member_with_teams(slug, request.user)
+        membership = access.member_of(slug, request.user)
         if membership is None:
             raise Http404("No such organization.")
         request.membership = membership  # type: ignore[attr-defined]

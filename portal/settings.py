@@ -150,7 +150,7 @@ MESSAGING_IN_FLIGHT = config.integer("MESSAGING_IN_FLIGHT", 200)
 WEBHOOK_MAX_BYTES = config.integer("WEBHOOK_MAX_BYTES", 262_144)
 
 AUTH_USER_MODEL = "portal.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["portal.accounts.Backend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},

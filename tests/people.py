@@ -68,9 +68,7 @@ def make_house(slug: str, name: str) -> House:
 def sign_in(who: Membership | User) -> Client:
     """A browser in which this person is signed in."""
     client = Client()
-    client.force_login(
-        who.user if isinstance(who, Membership) else who, backend="allauth.account.auth_backends.AuthenticationBackend"
-    )
+    client.force_login(who.user if isinstance(who, Membership) else who, backend="portal.accounts.Backend")
     return client
 
 

@@ -78,7 +78,7 @@ def run(size: int | None) -> Iterator[Result]:
     house = seed.house("http://127.0.0.1:1")
     customers = Customers(house, EVENTS + 1)
     client = Client()
-    client.force_login(house.owner.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(house.owner.user, backend="portal.accounts.Backend")
     cookie = f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
     with servers() as (web, stream, pid):
         yield from asyncio.run(_measure(Listeners(stream, cookie), customers, web, pid, streams))

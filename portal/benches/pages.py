@@ -88,7 +88,7 @@ def open_desk() -> Desk:
 
 def _client(member: Membership) -> Client:
     client = Client(SERVER_NAME="127.0.0.1")
-    client.force_login(member.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(member.user, backend="portal.accounts.Backend")
     return client
 
 

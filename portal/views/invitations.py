@@ -23,7 +23,7 @@ from portal.forms.people import AcceptForm
 from portal.htmx import render
 from portal.models import Invitation, Membership, User
 
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+BACKEND = "portal.accounts.Backend"
 
 
 def link(token: str) -> str:

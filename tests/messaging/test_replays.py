@@ -232,7 +232,7 @@ def test_pages_follow_one_another_without_a_gap(account: CarrierAccount, monkeyp
 
 def test_the_operators_admin_replays_by_the_same_road(client: Client, account: CarrierAccount) -> None:
     operator = User.objects.create_superuser("operator@portal.example")
-    client.force_login(operator, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(operator, backend="portal.accounts.Backend")
     delivery = stored(account, inbound("Hello"), processed_at=timezone.now(), error="no list")
     fields = {"action": "replay", "_selected_action": [delivery.pk]}
     assert client.post("/admin/messaging/delivery/", fields).status_code == 302

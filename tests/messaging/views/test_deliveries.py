@@ -249,7 +249,7 @@ def test_a_delivery_is_found_under_its_own_account_of_its_own_house_alone(
 def test_a_replay_needs_a_form_of_ours(house: House, account: CarrierAccount) -> None:
     delivery = stored(account, inbound(WORDS), processed_at=timezone.now())
     strict = Client(enforce_csrf_checks=True)
-    strict.force_login(house.owner.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    strict.force_login(house.owner.user, backend="portal.accounts.Backend")
     assert strict.post(f"{base(account)}{delivery.pk}/again/").status_code == 403
     assert strict.get(f"{base(account)}{delivery.pk}/again/").status_code == 405
     assert Delivery.objects.filter(processed_at=None).count() == 0

@@ -267,11 +267,11 @@ def test_the_parts_cost_the_same_for_one_line_and_for_many(
         message = say(thread, f"text {n}", by=house.agent, state="failed", has_media=True)
         Attachment.objects.create(organization=house.organization, message=message, position=0, state="stored")
     page(client, thread)
-    # session, user, member with teams; thread and sisters, texts, what belongs to them; people, three of the gate
-    with django_assert_num_queries(10):  # type: ignore[operator]
+    # session, user with memberships; thread and sisters, texts, what belongs to them; people, three of the gate
+    with django_assert_num_queries(9):  # type: ignore[operator]
         page(client, thread, **THREAD)
     # the same, and rows, counts, DIDs
-    with django_assert_num_queries(13):  # type: ignore[operator]
+    with django_assert_num_queries(12):  # type: ignore[operator]
         page(client, thread)
 
 
