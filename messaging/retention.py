@@ -32,7 +32,7 @@ EVERY = timedelta(days=1)
 LATE = timedelta(days=3)
 AT_ONCE = 2  # organizations worked at, so that the queue's other tasks keep most of the threads
 FILES = 200  # removed in one go
-COUNT_LIMIT = 50_000  # a page says "more than" rather than count millions
+COUNT_LIMIT = 10_000  # a page says "more than" rather than count millions
 
 
 # --- A run ---
