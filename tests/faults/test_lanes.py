@@ -42,6 +42,19 @@ def test_two_workers_and_two_beats_on_one_slow_lane(portal: Site) -> None:
     assert arrived == wanted
 
 
+@pytest.mark.parametrize("portal", [("--latency-ms", "800-1000")], indirect=True)
+def test_a_carrier_that_answers_late_slows_no_lane(portal: Site) -> None:
+    """The next slot of a lane does not wait for the answers to the texts of the last one."""
+    portal.start_all()
+    CarrierAccount.objects.filter(pk=portal.account.pk).update(texts_a_second=RATE)
+    portal.queue(portal.threads(portal.did(), 40))
+    portal.wait_final()
+    portal.each_once(40)
+    times = [one["received_us"] / 1_000_000 for one in portal.accepted()][5:]  # after what a process does once
+    print(f"{len(times)} texts in {times[-1] - times[0]:.2f} s")
+    assert times[-1] - times[0] < (len(times) - 1) / RATE * 1.25
+
+
 @pytest.mark.parametrize("bodies", [(TWO, TWO), (ONE, TWO)], ids=["two", "one and two"])
 def test_the_daily_cap_holds_to_the_segment_over_two_lanes(portal: Site, bodies: tuple[str, str]) -> None:
     """A cap that is no multiple of the texts or the batch: not one segment more leaves."""
