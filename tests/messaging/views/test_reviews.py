@@ -105,7 +105,7 @@ def test_the_queue_costs_the_same_for_many(house: House, did: Did, many: int, dj
     for of_whom in range(many):
         texts(did, "not interested", f"in-{of_whom}", f"+1212555{of_whom:04}")
     browser = sign_in(house.supervisor)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(5):
         browser.get(QUEUE)
 
 

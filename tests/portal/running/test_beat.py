@@ -31,17 +31,18 @@ def monotonic(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_each_entry_keeps_its_own_step(sent: list[str], monotonic: Any) -> None:
     scheduler = Scheduler(app)
     assert scheduler.tick() == 1.0
-    assert sent == ["tick", "upkeep"]
+    assert sorted(sent) == ["tick", "upkeep"]
     monotonic.now += 0.5
     assert scheduler.tick() == 0.5
     monotonic.now += 0.75
     assert scheduler.tick() == 0.75
-    assert sent == ["tick", "upkeep", "tick"]
+    assert sent[2:] == ["tick"]
     monotonic.now += 60  # it stood still for a minute
     assert scheduler.tick() == 1.0
     monotonic.now += 1
     scheduler.tick()
-    assert sent[3:] == ["tick", "upkeep", "tick"]
+    assert sorted(sent[3:5]) == ["tick", "upkeep"]
+    assert sent[5:] == ["tick"]
 
 
 def test_a_clock_that_is_set_back_stops_no_tick(sent: list[str], monotonic: Any) -> None:
