@@ -21,6 +21,7 @@ from messaging import news
 from messaging.models import Conversation, Message, OptOutDoubt, Purpose, State, ThreadNote
 from portal import audit, live
 from portal.access import Can, may, visible_threads
+from portal.clock import database_now
 from portal.models import Membership
 
 AUTOMATIC = frozenset({Purpose.INFORMATIONAL, Purpose.FOLLOW_UP, Purpose.PROMOTIONAL})
@@ -143,7 +144,7 @@ def _let_go(organization_id: int, number: str) -> None:
         return
     held = Message.objects.filter(organization=organization_id, number=number, state=State.QUEUED, why=gate.HELD)
     ids = list(held.values_list("pk", flat=True))
-    Message.objects.filter(pk__in=ids, state=State.QUEUED).update(due_at=timezone.now(), why="")
+    Message.objects.filter(pk__in=ids, state=State.QUEUED).update(due_at=database_now(), why="")
     news.tell(ids)
 
 

@@ -178,7 +178,10 @@ def take(texts: Sequence[Text]) -> list[Arrival]:
         if (did := dids.get((account.organization_id, event.to_number))) is not None
     ]
     threads = _threads({(did, event.from_number) for _, event, did in placed})
-    return _write([_arrival(account, event, did, threads[did.pk, event.from_number]) for account, event, did in placed])
+    now = database_now()
+    return _write(
+        [_arrival(account, event, did, threads[did.pk, event.from_number], now) for account, event, did in placed]
+    )
 
 
 def _dids(texts: Iterable[Text]) -> dict[tuple[int, str], Did]:
@@ -239,7 +242,7 @@ def thread_for(did: Did, number: str) -> Conversation:
     return Conversation.objects.select_related("did__account", "organization").get(pk=thread.pk)
 
 
-def _arrival(account: CarrierAccount, event: InboundMessage, did: Did, thread: Conversation) -> Arrival:
+def _arrival(account: CarrierAccount, event: InboundMessage, did: Did, thread: Conversation, now: datetime) -> Arrival:
     message = Message(
         organization_id=thread.organization_id,
         conversation=thread,
@@ -251,7 +254,7 @@ def _arrival(account: CarrierAccount, event: InboundMessage, did: Did, thread: C
         account_id=account.pk,
         carrier_id=event.carrier_id,
         carrier_at=event.at,
-        created_at=database_now(),
+        created_at=now,
     )
     return Arrival(account, event, did, thread, message, classify(event.body))
 
@@ -407,7 +410,7 @@ def _reply_if_required(arrival: Arrival) -> None:
     conversation = Conversation.objects.select_related("did__account", "organization").get(pk=arrival.thread.pk)
     if not _first_of_its_kind(conversation, verdict, event.at):
         return
-    if verdict.kind == Kind.STOP and event.at is not None and timezone.now() - event.at > FRESH:
+    if verdict.kind == Kind.STOP and event.at is not None and database_now() - event.at > FRESH:
         _note_no_confirmation(conversation, "the carrier told us of this text more than five minutes late.")
         return
     try:

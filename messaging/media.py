@@ -13,13 +13,13 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.http import FileResponse, Http404, HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from messaging import news, pictures
 from messaging.hands import Hands
 from messaging.models import Attachment
 from portal import web
+from portal.clock import database_now
 from portal.http import Barred, HttpAnswer, NotSent, TooLong, Unanswered
 from trunks import accounts, carriers
 from trunks.carriers.base import MediaLink
@@ -104,7 +104,7 @@ def discard(attachments: Iterable[Attachment]) -> None:
 
 def due(limit: int = 50) -> list[int]:
     """Inbound pictures that wait to be copied."""
-    rows = Attachment.objects.filter(state=Attachment.State.PENDING, due_at__lte=timezone.now())
+    rows = Attachment.objects.filter(state=Attachment.State.PENDING, due_at__lte=database_now())
     return list(rows.order_by("due_at").values_list("pk", flat=True)[:limit])
 
 
@@ -120,7 +120,7 @@ def copy(attachment_id: int) -> None:
 def _taken(attachment_id: int) -> Attachment | None:
     """The attachment with one more try begun, or None: another worker has it, or it is done."""
     attachment = Attachment.objects.select_related("message__account").get(pk=attachment_id)
-    now = timezone.now()
+    now = database_now()
     rows = Attachment.objects.filter(
         pk=attachment_id, state=Attachment.State.PENDING, tries=attachment.tries, due_at__lte=now
     )
@@ -184,7 +184,7 @@ def _later(attachment: Attachment, why: str, *, tries: int = PATIENT_TRIES) -> N
         return
     wait = RETRY_SECONDS[min(attachment.tries, len(RETRY_SECONDS)) - 1]
     _pending(attachment).update(
-        due_at=timezone.now() + timedelta(seconds=wait), why=f"{why} We try again by ourselves."[:300]
+        due_at=database_now() + timedelta(seconds=wait), why=f"{why} We try again by ourselves."[:300]
     )
 
 

@@ -1,5 +1,6 @@
 """Processes whose clock is wrong, or set back in mid-flight: leases, slots and validity are the database's."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from compliance.models import Suppression
 from messaging import health
-from messaging.models import Attempt, Delivery, Heartbeat, Lane, Message, Purpose, State
+from messaging.models import Attachment, Attempt, Conversation, Delivery, Heartbeat, Lane, Message, Purpose, State
 from portal.clock import database_now
 from tests.faults import bulk
 from tests.faults.browser import Browser
@@ -44,25 +45,38 @@ def test_a_worker_and_a_beat_with_a_wrong_clock(portal: Site, clock: Clock, at_f
         portal.wire.faults[number].append(fault)
         texts.append(portal.text(portal.threads_with(number, did)))
     until(lambda: portal.counts()["accepted"] >= TEXTS / 3, what=portal.logs)
+    began = database_now()
+    customer, sender = portal.threads(did, 2)
+    assert portal.customer_texts(customer, "STOP") == 200
+    assert portal.hook(with_a_picture(portal, sender)) == 200
+    until(portal.messages().filter(purpose=Purpose.COMPLIANCE).exists, what=portal.logs)
     clock.set(then)
     stepped = database_now()
-    customer = portal.threads(did, 1)[0]
-    assert portal.customer_texts(customer, "STOP") == 200
     until(lambda: at_rest(portal, doubted), what=portal.logs)
 
     seen = CarrierAccount.objects.get(pk=portal.account.pk).last_sent_at
     assert seen is not None
-    assert abs((database_now() - seen).total_seconds() + then) < 120  # that clock is truly wrong
+    assert abs((seen - database_now()).total_seconds() - at_first) < 300  # that clock is truly wrong
     portal.each_once(TEXTS + len(doubted) + 1)
     assert Attempt.objects.filter(number__gt=1).count() == 2  # those that never arrived
     confirmation = portal.messages().get(purpose=Purpose.COMPLIANCE)
     assert confirmation.valid_until - confirmation.due_at == timedelta(minutes=5)
     wish = customer.messages.get(direction="in")
     for moment in (wish.created_at, confirmation.created_at, confirmation.due_at):
-        assert stepped < moment <= database_now()
+        assert began < moment <= database_now()
     until(lambda: Heartbeat.objects.get(task=health.TICK).at > stepped + timedelta(seconds=3), what=portal.logs)
+    until(Attachment.objects.filter(message__conversation=sender, tries__gte=2).exists, what=portal.logs)
     keeps_the_lanes_pace(portal)
     keeps_what_a_text_is_worth(portal, did)
+
+
+def with_a_picture(portal: Site, thread: Conversation) -> bytes:
+    """A customer's text whose picture the carrier does not have, so that it is asked for again and again."""
+    body = inbound_text("in-picture", did=thread.did.number, customer=thread.number, text="Look!")
+    content = json.loads(body)
+    link = {"url": f"{portal.account.base_url}/media/none", "content_type": "image/png"}
+    content["events"][0]["data"]["media"] = [link]
+    return json.dumps(content).encode()
 
 
 def at_rest(portal: Site, doubted: list[str]) -> bool:

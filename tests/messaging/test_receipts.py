@@ -26,7 +26,7 @@ def test_a_receipt_that_meets_the_sends_own_answer(desk: Desk) -> None:
     """Both make the part and hold the message. In one order, or each would wait for the other."""
     message = desk.queue(desk.thread())
     claim = claims.claim(Lane.objects.get().pk, limit=1)
-    ((text, attempt_id),) = claims.mark(claim)
+    ((text, attempt_id),) = claim.texts
     update = StatusUpdate(
         carrier_id="txt_1", status=Status.SENT, word="sent", reference=references.make(attempt_id)
     )  # fmt: skip

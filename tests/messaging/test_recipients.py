@@ -128,10 +128,12 @@ def test_a_batch_of_any_size_costs_the_same(
 
 def test_at_night_a_text_is_queued_for_the_morning_with_the_rules_it_was_judged_by(
     desk: Desk,
+    monkeypatch: pytest.MonkeyPatch,
     time_machine,  # type: ignore[no-untyped-def]
 ) -> None:
     """22:40 in New York. It stays worth sending from eight the next morning on."""
     TextingPolicy.objects.update(any_time=False)
+    monkeypatch.setattr(outbound, "database_now", timezone.now)  # the database's clock cannot be moved
     time_machine.move_to(datetime(2026, 12, 2, 3, 40, tzinfo=UTC), tick=False)
     message = desk.queue(desk.thread(), purpose=Purpose.INFORMATIONAL)
     assert message.due_at == datetime(2026, 12, 2, 13, tzinfo=UTC)
@@ -142,9 +144,11 @@ def test_at_night_a_text_is_queued_for_the_morning_with_the_rules_it_was_judged_
 
 def test_a_follow_up_is_worth_sending_until_the_days_window_closes(
     desk: Desk,
+    monkeypatch: pytest.MonkeyPatch,
     time_machine,  # type: ignore[no-untyped-def]
 ) -> None:
     noon = datetime(2026, 12, 1, 17, tzinfo=UTC)
+    monkeypatch.setattr(outbound, "database_now", timezone.now)
     time_machine.move_to(noon, tick=False)
     message = desk.queue(desk.thread(), purpose=Purpose.FOLLOW_UP)
     assert (message.due_at, message.valid_until) == (noon, datetime(2026, 12, 2, 1, 59, tzinfo=UTC))
