@@ -251,30 +251,19 @@ def test_links_that_lie_stall_swell_and_stray(desk: Desk, trap: Peer) -> None:
     assert files(portal.data / "media") == stored()
 
 
-def test_pictures_that_fill_the_memory_come_one_at_a_time(desk: Desk) -> None:
-    """Six of just as many pixels as are taken at all, in files of some kilobytes."""
-    portal, host = desk.portal, desk.host
-    side = 7_064
-    assert side * side <= pictures.MAX_PIXELS < (side + 8) * (side + 8)
-    links = [f"/large{number}.png" for number in range(6)]
-    host.scripts = dict.fromkeys(links, made.file(made.empty_png(side)))
-    worker = portal.start_all()
-    before = most_memory(worker)
-    for link in links:
-        desk.hear(link)
-    assert set(desk.settled(*links).values()) == {("stored", "")}
-    grown = most_memory(worker) - before
-    print(f"six pictures of {side} by {side}: the worker grew by {grown / 1e6:.0f} MB at most")
-    assert grown < 2 * 4 * pictures.MAX_PIXELS
+def test_pictures_that_stall_or_swell_leave_room_for_everything_else(desk: Desk) -> None:
+    """More of them than a worker has threads, each silent for as long as the test likes: no text waits for them.
 
-
-def test_pictures_that_stall_keep_no_text_waiting(desk: Desk) -> None:
-    """More of them than a worker has threads, each silent for as long as the test likes."""
+    Then six of just as many pixels as are taken at all, in files of some kilobytes: one is unpacked at a time.
+    """
     portal, host = desk.portal, desk.host
     portal.environ["MESSAGING_MEDIA_TIMEOUT_SECONDS"] = "120"
+    side = 7_064
+    assert side * side <= pictures.MAX_PIXELS < (side + 8) * (side + 8)
     links = [f"/held{number}.jpg" for number in range(12)]
-    host.scripts = dict.fromkeys(links, made.held(PHOTO))
-    portal.start_all()
+    large = [f"/large{number}.png" for number in range(6)]
+    host.scripts = dict.fromkeys(links, made.held(PHOTO)) | dict.fromkeys(large, made.file(made.empty_png(side)))
+    worker = portal.start_all()
     for link in links:
         desk.hear(link)
     until(lambda: host.held >= 4, what=portal.logs)
@@ -285,6 +274,13 @@ def test_pictures_that_stall_keep_no_text_waiting(desk: Desk) -> None:
     assert not Attachment.objects.exclude(state="pending").exists()
     host.go.set()
     assert set(desk.settled(*links).values()) == {("stored", "")}
+    before = most_memory(worker)
+    for link in large:
+        desk.hear(link)
+    assert set(desk.settled(*large).values()) == {("stored", "")}
+    grown = most_memory(worker) - before
+    print(f"six pictures of {side} by {side}: the worker grew by {grown / 1e6:.0f} MB at most")
+    assert grown < 2 * 4 * pictures.MAX_PIXELS
     assert files(portal.data / "media") == stored()
 
 
