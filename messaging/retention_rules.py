@@ -171,9 +171,14 @@ def _receipt_is_held() -> Exists:
 
 
 def _messages(organization_id: int) -> Rows:
-    """Ended texts that nobody holds and whose pictures are not still on their way."""
+    """Texts that nobody holds, about which nobody has still to decide, and whose pictures are not on their way."""
     pending = Attachment.objects.filter(message=OuterRef("pk"), state=Attachment.State.PENDING)
-    return Message.objects.filter(~_is_held(""), ~Exists(pending), organization=organization_id)
+    return Message.objects.filter(~_is_held(""), ~Exists(pending), ~_is_in_doubt("pk"), organization=organization_id)
+
+
+def _is_in_doubt(message: str) -> Exists:
+    """Whether a text may be a wish to get no more, and a person has still to say whether it is."""
+    return Exists(OptOutDoubt.objects.filter(message=OuterRef(message), state=OptOutDoubt.State.PENDING))
 
 
 def _is_held(message: str) -> Exists:
@@ -198,6 +203,7 @@ def _is_ended() -> Q:
 def _pictures(organization_id: int) -> Rows:
     return Attachment.objects.filter(
         ~_is_held("message__"),
+        ~_is_in_doubt("message"),
         ~Q(message__state__in=UNSETTLED),
         organization=organization_id,
         state=Attachment.State.STORED,

@@ -24,6 +24,7 @@ from messaging.models import (
     Direction,
     DiscardedFile,
     Message,
+    OptOutDoubt,
     ParkedText,
     Purpose,
     Receipt,
@@ -194,6 +195,25 @@ def test_a_text_whose_picture_is_on_its_way_stays_whole(house: House, thread: Co
     old_picture(message, LONG_AGO, state=Attachment.State.PENDING)
     assert run(house) == {}
     assert Message.objects.get().body == "Old question"
+
+
+def test_a_text_in_doubt_stays_whole_until_somebody_has_decided(house: House, thread: Conversation) -> None:
+    message = heard_long_ago(thread, "maybe leave me be")
+    picture = old_picture(message, LONG_AGO)
+    doubt = OptOutDoubt.objects.create(
+        organization=house.organization,
+        conversation=thread,
+        message=message,
+        number=thread.number,
+        words="leave me be",
+        due_on=ago(0).date(),
+    )
+    assert run(house) == {}
+    assert (Message.objects.get().body, is_stored(picture.file.name)) == ("maybe leave me be", True)
+    OptOutDoubt.objects.update(state="no", decided_at=ago(0))
+    assert run(house) == {"pictures": 1, "texts": 1}
+    doubt.refresh_from_db()
+    assert (Message.objects.get().body, doubt.words, is_stored(picture.file.name)) == ("", "", False)
 
 
 def test_another_organization_is_untouched(house: House, thread: Conversation, foreign: Conversation) -> None:
