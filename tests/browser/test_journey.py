@@ -241,6 +241,8 @@ def stop_and_start(screens: Screens, agent: Page, handset: Page) -> None:
     handset.get_by_role("button", name="START").click()
     expect(agent.get_by_label("Text", exact=True)).to_be_visible()
     expect(closed).to_have_count(0)
+    expect(handset.locator(".theirs .words").last).to_contain_text("receive our texts again")
+    expect(agent.locator(".msg.out .bubble").last).to_contain_text("receive our texts again")
     agent.get_by_label("Text", exact=True).fill("Welcome back.")
     agent.keyboard.press("Enter")
     expect(handset.locator(".theirs .words").last).to_have_text("Welcome back.")
